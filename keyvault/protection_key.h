@@ -1,0 +1,44 @@
+// A VM's protection key, wrapped: the key JSON of Azure Local's Export-MocKey.
+#pragma once
+
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "keyvault/recovery_key.h"
+#include "keyvault/secret.h"
+
+namespace sealift::keyvault {
+
+/// What a key JSON says. docs/format/key-json.md.
+struct KeyJson {
+  std::string encoding;  ///< "enc": CKM_RSA_AES_KEY_WRAP, RSA_AES_KEY_WRAP_256, ...
+  std::string wrapping_key_name;  ///< May be empty.
+  base::Bytes
+      wrapping_key_pkcs1;  ///< Public half of the wrapping key, RSAPublicKey DER.
+  base::Bytes wrapped;     ///< RSA-OAEP(ephemeral AES key) || AES-KWP(protection key).
+};
+
+/// Reads a key JSON as found in the field: generic JSON, a byte order mark, UTF-16 and
+/// CRLF tolerated, unknown members ignored.
+/// errors  kCorrupt: not a key JSON, or damaged.  kRefused: NO_KEY_WRAP, which is a
+///         plaintext key: treat that key as exposed.  kUnsupported: "enc" is unknown.
+base::Result<KeyJson> parse_key_json(base::ByteView text);
+
+/// Wraps `key` (1 byte to 64 KiB, any bytes) to `recipient` as RSA_AES_KEY_WRAP_256 and
+/// writes exactly the members of Microsoft's SDK, in its order, on one line.
+base::Result<std::string> wrap_protection_key(const Secret& key,
+                                              const Recipient& recipient);
+
+struct UnwrappedProtectionKey {
+  Secret key;
+  OaepHash hash;  ///< The variant that worked.
+};
+
+/// Tries the hash that `enc` implies, then the others: OAEP and KWP both authenticate,
+/// so a wrong guess fails and cannot give a wrong key.
+/// errors  kWrongKey: it is wrapped to another key, or damaged.
+base::Result<UnwrappedProtectionKey> unwrap_protection_key(const KeyJson& json,
+                                                           const RecoveryKey& identity);
+
+}  // namespace sealift::keyvault
