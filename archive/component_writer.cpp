@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <mutex>
+
+#include "archive/archive_session.h"
+#include "archive/limits.h"
+#include "archive/manifest_text.h"
+#include "archive/page_tree.h"
+
+namespace sealift::archive {
+
+namespace {
+
+constexpr std::uint64_t kWindow = 65'536;
+
+base::Error misuse(std::string what) {
+  return base::Error(base::ErrorCode::kUsage, std::move(what));
+}
+
+class TreeWriter final : public ComponentWriter {
+ public:
+  TreeWriter(ArchiveSession& session, Component component, std::size_t place)
+      : session_(&session),
+        component_(std::move(component)),
+        place_(place),
+        shape_(component_.size, session.chunk_size()),
+        tree_(shape_, [this](const Page& page) { return store_page(page); }) {}
+
+  base::Status put(std::uint64_t number, base::ByteView chunk) override {
+    if (number >= shape_.chunks() || chunk.size() != shape_.bytes_in(number)) {
+      return told(misuse("no chunk of that number and size is part of the component"),
+                  number);
+    }
+    if (base::is_all_zero(chunk)) return base::Done{};
+    auto stored = session_->frames().store(FrameKind::kData, component_.scope, chunk);
+    if (!stored) return told(std::move(stored).error(), number);
+    session_->count_data(chunk.size(), stored.value().new_bytes);
+
+    const std::lock_guard guard(guard_);
+    const std::uint64_t boundary = tree_.boundary();
+    if (number < boundary || number - boundary >= kWindow) {
+      return told(misuse("the chunk is outside the window"), number);
+    }
+    tree_.set(number, stored.value().id);
+    component_.stored_bytes += stored.value().new_bytes;
+    return base::Done{};
+  }
+
+  base::Status finish_below(std::uint64_t number) override {
+    const std::lock_guard guard(guard_);
+    auto finished = tree_.finish_below(number);
+    if (!finished) return told(std::move(finished).error(), number);
+    return finished;
+  }
+
+  base::Status finish(std::map<std::string, std::string> attributes) override {
+    const std::lock_guard guard(guard_);
+    auto root = tree_.finish();
+    if (!root) return told(std::move(root).error(), shape_.chunks());
+    component_.root = root.value();
+    component_.attributes = std::move(attributes);
+    session_->fill(place_, component_);
+    return base::Done{};
+  }
+
+ private:
+  base::Result<ChunkId> store_page(const Page& page) {
+    ASSIGN_OR_RETURN(
+        const StoredFrame stored,
+        session_->frames().store(FrameKind::kPage, component_.scope, encode(page)));
+    session_->count_page(stored.new_bytes);
+    component_.stored_bytes += stored.new_bytes;
+    return stored.id;
+  }
+
+  base::Error told(base::Error error, std::uint64_t number) const {
+    return std::move(error)
+        .at("offset", std::to_string(number * shape_.chunk_size()))
+        .at(component_.kind, component_.name);
+  }
+
+  ArchiveSession* session_;
+  Component component_;
+  std::size_t place_;
+  TreeShape shape_;
+  std::mutex guard_;  ///< Guards tree_ and the counts in component_.
+  PageTree tree_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<ComponentWriter>> begin_component(ArchiveSession& session,
+                                                               std::string kind,
+                                                               std::string name,
+                                                               IdScope scope,
+                                                               std::uint64_t size) {
+  if (!is_component_kind(kind) || !is_component_name(name) || scope != scope_of(kind) ||
+      size > kMaxComponentSize) {
+    return misuse("no component can have this kind, name, scope and size")
+        .at(kind, name);
+  }
+  ASSIGN_OR_RETURN(const std::size_t place, session.reserve(kind, name, size));
+  Component component;
+  component.kind = std::move(kind);
+  component.name = std::move(name);
+  component.scope = scope;
+  component.size = size;
+  component.depth = TreeShape(size, session.chunk_size()).depth();
+  return std::unique_ptr<ComponentWriter>(
+      std::make_unique<TreeWriter>(session, std::move(component), place));
+}
+
+}  // namespace sealift::archive

@@ -1,0 +1,81 @@
+#include "archive/frame_source.h"
+
+#include "archive/limits.h"
+#include "archive/rule.h"
+
+namespace sealift::archive {
+
+namespace {
+
+base::Error at_location(base::Error error, const ChunkLocation& location,
+                        const ObjectReader& store) {
+  bool has_volume = false;
+  for (const auto& place : error.places()) {
+    has_volume = has_volume || place.kind == "volume";
+  }
+  if (has_volume) return error;
+  const std::string member = member_at(store, location.volume, location.offset);
+  if (!member.empty()) error.at("member", member);
+  error.at("volume", location.volume);
+  return missing_is_corrupt(std::move(error), location.volume);
+}
+
+}  // namespace
+
+base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) const {
+  ASSIGN_OR_RETURN(std::vector<ChunkLocation> locations, locator_->locate(id));
+  if (locations.empty()) {
+    return base::Error(base::ErrorCode::kCorrupt,
+                       "a part of the snapshot lies in no volume of the repository")
+        .at("frame", id.hex());
+  }
+  return locations;
+}
+
+base::Result<base::ByteView> FrameSource::open(const WantedChunk& wanted,
+                                               OpeningState& state) const {
+  ASSIGN_OR_RETURN(const std::vector<ChunkLocation> locations, locate(wanted.id));
+  std::optional<base::Error> first;
+  for (const ChunkLocation& location : locations) {
+    auto plain = open_at(wanted, location, state);
+    if (plain) return plain;
+    if (!first) first = at_location(std::move(plain).error(), location, *store_);
+  }
+  return *std::move(first);
+}
+
+base::Result<base::ByteView> FrameSource::open_at(const WantedChunk& wanted,
+                                                  const ChunkLocation& location,
+                                                  OpeningState& state) const {
+  if (location.stored_size <= kFrameOverhead || location.stored_size > kMaxFrameSize) {
+    return broken("I5", "the place of a frame cannot be");
+  }
+  state.frame.resize(location.stored_size);
+  RETURN_IF_ERROR(store_->read(location.volume, location.offset, state.frame));
+  ASSIGN_OR_RETURN(
+      const FrameHeader header,
+      examine_frame(state.frame, {wanted.kind, wanted.id, wanted.plain_size}));
+  ASSIGN_OR_RETURN(FrameCipher* const cipher, cipher_for(header, location, state));
+  const bool is_private =
+      wanted.kind == FrameKind::kData && wanted.scope == IdScope::kPrivate;
+  return state.opener.open(state.frame, header, *cipher,
+                           is_private ? *state.private_ids : state.shared_ids);
+}
+
+base::Result<FrameCipher*> FrameSource::cipher_for(const FrameHeader& header,
+                                                   const ChunkLocation& location,
+                                                   OpeningState& state) const {
+  const std::pair use(header.key, header.kind);
+  const auto found = state.ciphers.find(use);
+  if (found != state.ciphers.end()) return &found->second;
+  const keyvault::Secret* key = keys_->held(header.key, header.kind);
+  if (key == nullptr) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Volume> volume,
+                     volumes_->get(location.volume));
+    ASSIGN_OR_RETURN(key, keys_->unwrap(*volume, header.key, header.kind));
+  }
+  ASSIGN_OR_RETURN(FrameCipher cipher, FrameCipher::create(*key));
+  return &state.ciphers.emplace(use, std::move(cipher)).first->second;
+}
+
+}  // namespace sealift::archive

@@ -1,0 +1,66 @@
+// Finds chunks and pages by id, wherever they lie, and opens them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "archive/frame_keys.h"
+#include "archive/frame_opener.h"
+#include "archive/snapshot_reader.h"
+#include "archive/volume_set.h"
+
+namespace sealift::archive {
+
+/// What is wanted; the id key is the private one for private data.
+struct WantedChunk {
+  FrameKind kind = FrameKind::kData;
+  IdScope scope = IdScope::kShared;
+  ChunkId id;
+  std::optional<std::uint32_t> plain_size = {};  ///< Of a chunk.
+};
+
+/// The states that opening needs; each thread its own.
+struct OpeningState {
+  FrameOpener opener;
+  keyvault::HmacSha256 shared_ids;
+  std::optional<keyvault::HmacSha256> private_ids;
+  std::map<std::pair<KeyId, FrameKind>, FrameCipher> ciphers;
+  base::Bytes frame;
+};
+
+/// Threads: any, each with its own OpeningState.
+class FrameSource {
+ public:
+  /// What is given by reference outlives this.
+  FrameSource(const ObjectReader& store, const ChunkLocator& locator,
+              VolumeSet& volumes, FrameKeys& keys)
+      : store_(&store), locator_(&locator), volumes_(&volumes), keys_(&keys) {}
+
+  /// The plaintext, from the first location that gives it whole. Valid until the state
+  /// is used again.
+  /// errors  kCorrupt: none does; the error is that of the first location.  kWrongKey.
+  ///         kIo.
+  base::Result<base::ByteView> open(const WantedChunk& wanted,
+                                    OpeningState& state) const;
+
+  /// The names of the volumes where it is said to lie.
+  base::Result<std::vector<ChunkLocation>> locate(const ChunkId& id) const;
+
+ private:
+  base::Result<base::ByteView> open_at(const WantedChunk& wanted,
+                                       const ChunkLocation& location,
+                                       OpeningState& state) const;
+  base::Result<FrameCipher*> cipher_for(const FrameHeader& header,
+                                        const ChunkLocation& location,
+                                        OpeningState& state) const;
+
+  const ObjectReader* store_;
+  const ChunkLocator* locator_;
+  VolumeSet* volumes_;
+  FrameKeys* keys_;
+};
+
+}  // namespace sealift::archive

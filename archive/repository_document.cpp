@@ -1,0 +1,241 @@
+#include "archive/repository_document.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "archive/base64.h"
+#include "archive/rule.h"
+#include "base/strict_json.h"
+
+namespace sealift::archive {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+
+constexpr std::size_t kDocumentLimit = 1024 * 1024;
+constexpr std::uint64_t kFormat = 1;
+constexpr std::string_view kIdAlgorithm = "HMAC-SHA-256";
+constexpr std::size_t kMaxRecipients = 16;
+constexpr unsigned kMinRecipientBits = 3072;
+constexpr std::size_t kKeySize = 32;
+
+bool is_chunk_size(std::uint64_t size) {
+  return size >= kMinChunkSize && size <= kMaxChunkSize && std::has_single_bit(size);
+}
+
+bool is_same_twice(const std::vector<keyvault::Recipient>& recipients) {
+  for (auto one = recipients.begin(); one != recipients.end(); ++one) {
+    if (std::any_of(recipients.begin(), one,
+                    [&](const auto& other) { return other.id() == one->id(); })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The one form of a document: these members, in this order, indented by two blanks.
+std::string to_text(const RepositoryDocument& document, base::ByteView random) {
+  Json json;
+  json["format"] = kFormat;
+  json["chunk_size"] = document.chunk_size;
+  json["id_algorithm"] = kIdAlgorithm;
+  json["founder"] = to_base64(document.founder.spki());
+  json["recipients"] = Json::array();
+  for (const auto& recipient : document.recipients) {
+    json["recipients"].push_back(to_base64(recipient.spki()));
+  }
+  json["repository_key"] = document.repository_key.hex();
+  json["envelopes"] = Json::array();
+  for (const Envelope& envelope : document.envelopes) {
+    json["envelopes"].push_back(to_json(envelope));
+  }
+  json["random"] = base::to_hex(random);
+  return json.dump(2) + '\n';
+}
+
+// D2: a newer format says so before anything else of it is judged.
+base::Status check_format(const Json& json) {
+  const auto format = base::json_unsigned(json, "format");
+  if (!format) {
+    return broken_by("D2", "repository.json does not say its format", format.error());
+  }
+  if (format.value() == kFormat) return base::Done{};
+  return newer("D2", "the repository has format " + std::to_string(format.value()) +
+                         ", this program reads format 1");
+}
+
+base::Status parse_founder(const Json& json, RepositoryDocument& document) {
+  ASSIGN_OR_RETURN(const std::string text, base::json_string(json, "founder"));
+  ASSIGN_OR_RETURN(const base::Bytes spki, from_base64(text));
+  ASSIGN_OR_RETURN(document.founder, keyvault::SignerPublicKey::parse_spki(spki));
+  return base::Done{};
+}
+
+base::Status parse_recipients(const Json& json, RepositoryDocument& document) {
+  ASSIGN_OR_RETURN(const Json recipients, base::json_array(json, "recipients"));
+  if (recipients.empty() || recipients.size() > kMaxRecipients) {
+    return Error(ErrorCode::kCorrupt, "there are none, or too many");
+  }
+  for (const Json& entry : recipients) {
+    if (!entry.is_string()) return Error(ErrorCode::kCorrupt, "one is not a string");
+    ASSIGN_OR_RETURN(const base::Bytes spki, from_base64(entry.get<std::string>()));
+    ASSIGN_OR_RETURN(keyvault::Recipient recipient,
+                     keyvault::Recipient::parse_spki(spki));
+    if (recipient.bits() < kMinRecipientBits) {
+      return Error(ErrorCode::kCorrupt, "one has fewer than 3072 bits");
+    }
+    document.recipients.push_back(std::move(recipient));
+  }
+  if (is_same_twice(document.recipients)) {
+    return Error(ErrorCode::kCorrupt, "one stands there twice");
+  }
+  return base::Done{};
+}
+
+base::Status parse_envelopes(const Json& json, RepositoryDocument& document) {
+  ASSIGN_OR_RETURN(const std::string key, base::json_string(json, "repository_key"));
+  ASSIGN_OR_RETURN(document.repository_key, KeyId::parse(key));
+  ASSIGN_OR_RETURN(const Json envelopes, base::json_array(json, "envelopes"));
+  if (envelopes.size() != document.recipients.size()) {
+    return Error(ErrorCode::kCorrupt, "there is not one for each recipient");
+  }
+  for (std::size_t i = 0; i < envelopes.size(); ++i) {
+    ASSIGN_OR_RETURN(Envelope envelope, parse_envelope(envelopes[i]));
+    if (envelope.key != document.repository_key ||
+        envelope.recipient != document.recipients[i].id()) {
+      return Error(ErrorCode::kCorrupt, "one is for another key or recipient");
+    }
+    document.envelopes.push_back(std::move(envelope));
+  }
+  return base::Done{};
+}
+
+}  // namespace
+
+base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
+                                                           base::ByteView signature) {
+  if (text.size() > kDocumentLimit) {
+    return broken("D1", "repository.json is too long");
+  }
+  auto parsed = base::parse_strict_json(base::as_text(text));
+  if (!parsed) {
+    return broken_by("D1", "repository.json is not strict JSON", parsed.error());
+  }
+  const Json& json = parsed.value();
+  RETURN_IF_ERROR(check_format(json));
+  const auto members = base::refuse_other_members(
+      json, {"format", "chunk_size", "id_algorithm", "founder", "recipients",
+             "repository_key", "envelopes", "random"});
+  if (!members) {
+    return broken_by("D3", "repository.json has an unknown member", members.error());
+  }
+  RepositoryDocument document;
+  if (const auto founder = parse_founder(json, document); !founder) {
+    return broken_by("D4", "repository.json names no founder", founder.error());
+  }
+  // From here on it is what its founder wrote; whether it is the right one, the
+  // caller's id says.
+  if (!document.founder.verify(text, signature)) {
+    return broken("D5", "the founder's signature does not fit repository.json");
+  }
+  const auto chunk_size = base::json_unsigned(json, "chunk_size");
+  const auto algorithm = base::json_string(json, "id_algorithm");
+  if (!chunk_size || !is_chunk_size(chunk_size.value())) {
+    return broken("D6", "repository.json has no chunk size from 64 KiB to 4 MiB");
+  }
+  if (!algorithm || algorithm.value() != kIdAlgorithm) {
+    return broken("D6", "repository.json names an unknown id algorithm");
+  }
+  document.chunk_size = static_cast<std::uint32_t>(chunk_size.value());
+  if (const auto recipients = parse_recipients(json, document); !recipients) {
+    return broken_by("D7", "the recipients of repository.json are not as they must be",
+                     recipients.error());
+  }
+  if (const auto envelopes = parse_envelopes(json, document); !envelopes) {
+    return broken_by("D8", "the envelopes of repository.json are not as they must be",
+                     envelopes.error());
+  }
+  const auto random = base::json_string(json, "random");
+  const auto random_bytes = base::from_hex(random ? random.value() : "x");
+  if (!random_bytes || random_bytes.value().size() != kKeySize) {
+    return broken("D9", "repository.json lacks its 32 random bytes");
+  }
+  if (to_text(document, random_bytes.value()) != base::as_text(text)) {
+    return broken("D9", "repository.json is not in its one form");
+  }
+  document.text.assign(text.begin(), text.end());
+  document.id = RepositoryId(keyvault::sha256(text).bytes());
+  return document;
+}
+
+base::Result<NewRepositoryDocument> make_repository_document(
+    std::vector<keyvault::Recipient> recipients, const keyvault::SigningKey& founder,
+    std::uint32_t chunk_size) {
+  if (recipients.empty() || recipients.size() > kMaxRecipients) {
+    return Error(ErrorCode::kUsage, "a repository has from 1 to 16 recipients")
+        .next(
+            "name one with --recipient KEY.pub.pem; `sealift keyvault "
+            "new-recovery-key` makes one");
+  }
+  if (is_same_twice(recipients)) {
+    return Error(ErrorCode::kUsage, "the same recipient is named twice")
+        .next("name every recovery key once");
+  }
+  for (const keyvault::Recipient& recipient : recipients) {
+    if (recipient.bits() >= kMinRecipientBits) continue;
+    return Error(ErrorCode::kUsage,
+                 "a recipient of a repository has at least 3072 bits, this one has " +
+                     std::to_string(recipient.bits()))
+        .at("recipient", recipient.id().hex())
+        .next("make one with `sealift keyvault new-recovery-key --out KEY.pem`");
+  }
+  if (!is_chunk_size(chunk_size)) {
+    return Error(ErrorCode::kUsage,
+                 "the chunk size is not a power of two from 64 KiB to 4 MiB")
+        .at("chunk size", std::to_string(chunk_size));
+  }
+  NewRepositoryDocument made;
+  RepositoryDocument& document = made.document;
+  document.chunk_size = chunk_size;
+  document.recipients = std::move(recipients);
+  document.founder = founder.public_key();
+  ASSIGN_OR_RETURN(made.repository_key, keyvault::Secret::random(kKeySize));
+  ASSIGN_OR_RETURN(document.repository_key, keyvault::key_id_of(made.repository_key));
+  for (const keyvault::Recipient& recipient : document.recipients) {
+    ASSIGN_OR_RETURN(Envelope envelope, seal_envelope(made.repository_key, recipient));
+    document.envelopes.push_back(std::move(envelope));
+  }
+  std::array<std::byte, kKeySize> random{};
+  RETURN_IF_ERROR(keyvault::fill_random(random));
+  const std::string text = to_text(document, random);
+  const base::ByteView bytes = base::as_bytes(text);
+  document.text.assign(bytes.begin(), bytes.end());
+  document.id = RepositoryId(keyvault::sha256(bytes).bytes());
+  ASSIGN_OR_RETURN(made.signature, founder.sign(bytes));
+  // What every reader will do, once, before anything depends on it.
+  RETURN_IF_ERROR(parse_repository_document(document.text, made.signature));
+  return made;
+}
+
+base::Result<RepositoryKeys> derive_repository_keys(
+    const RepositoryDocument& document, const keyvault::Secret& repository_key) {
+  ASSIGN_OR_RETURN(const KeyId id, keyvault::key_id_of(repository_key));
+  if (id != document.repository_key) {
+    return broken("K1", "the repository key is not the one that repository.json names")
+        .at("found", id.hex())
+        .at("expected", document.repository_key.hex());
+  }
+  RepositoryKeys keys;
+  ASSIGN_OR_RETURN(keys.id_key,
+                   keyvault::hkdf_sha256(repository_key, document.id.view(),
+                                         "sealift 1 id key", kKeySize));
+  ASSIGN_OR_RETURN(keys.metadata_wrapping_key,
+                   keyvault::hkdf_sha256(repository_key, document.id.view(),
+                                         "sealift 1 metadata wrapping key", kKeySize));
+  return keys;
+}
+
+}  // namespace sealift::archive

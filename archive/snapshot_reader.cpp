@@ -1,0 +1,274 @@
+#include "archive/snapshot_reader.h"
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "archive/frame_source.h"
+#include "archive/page_walk.h"
+#include "archive/rule.h"
+#include "archive/snapshot_session.h"
+
+namespace sealift::archive {
+
+namespace {
+
+base::Error at_chunk(base::Error error, const Component& component,
+                     std::uint64_t offset) {
+  return std::move(error)
+      .at("offset", std::to_string(offset))
+      .at(component.kind, component.name);
+}
+
+base::Error stopped() {
+  return base::Error(base::ErrorCode::kInterrupted, "the reading was stopped");
+}
+
+/// The walk of one component and the first failure, for several threads.
+class SharedWalk {
+ public:
+  explicit SharedWalk(PageWalk walk) : walk_(std::move(walk)) {}
+
+  /// None after the last chunk, or once anything failed.
+  std::optional<ChunkReference> next() {
+    const std::lock_guard guard(guard_);
+    if (failure_) return std::nullopt;
+    auto reference = walk_.next();
+    if (reference) return reference.value();
+    failure_ = std::move(reference).error();
+    return std::nullopt;
+  }
+
+  void fail(base::Error error) {
+    const std::lock_guard guard(guard_);
+    if (!failure_) failure_ = std::move(error);
+  }
+
+  base::Status status() const {
+    const std::lock_guard guard(guard_);
+    if (failure_) return *failure_;
+    return base::Done{};
+  }
+
+ private:
+  mutable std::mutex guard_;
+  PageWalk walk_;
+  std::optional<base::Error> failure_;
+};
+
+class TreeReader final : public SnapshotReader {
+ public:
+  TreeReader(const ReaderSetting& setting, const ChunkLocator& locator,
+             ParsedManifest parsed, SnapshotPart part, std::string last_volume,
+             keyvault::Secret metadata_wrapping_key,
+             const keyvault::RecoveryKey* identity,
+             std::optional<keyvault::Secret> private_id_key)
+      : manifest_(std::move(parsed.manifest)),
+        id_key_(std::move(parsed.id_key)),
+        part_(std::move(part)),
+        last_volume_(std::move(last_volume)),
+        private_id_key_(std::move(private_id_key)),
+        volumes_(setting.store, setting.repository, setting.trust),
+        keys_(std::move(metadata_wrapping_key), identity),
+        source_(setting.store, locator, volumes_, keys_) {}
+
+  const Manifest& manifest() const override { return manifest_; }
+  const Record& record() const override { return part_.record; }
+  const std::vector<std::pair<std::string, std::string>>& protection_keys()
+      const override {
+    return part_.protection_keys;
+  }
+
+  base::Status read(const Component& component, const ChunkSink& sink, unsigned jobs,
+                    std::stop_token stop) const override;
+  base::Result<base::Bytes> read_whole(const Component& component,
+                                       std::uint64_t limit) const override;
+  base::Result<std::vector<std::string>> volumes_needed(
+      std::stop_token stop) const override;
+
+ private:
+  TreeShape shape_of(const Component& component) const {
+    return {component.size, manifest_.chunk_size};
+  }
+  base::Result<OpeningState> make_state() const;
+  base::Result<Page> open_page(const Component& component, const ChunkId& id,
+                               std::uint32_t level, std::uint32_t ids,
+                               OpeningState& state) const;
+  base::Status read_chunks(const Component& component, const ChunkSink& sink,
+                           SharedWalk& walk, const std::stop_token& stop) const;
+  base::Status add_volume_of(const ChunkId& id, std::set<std::string>& names) const;
+  base::Status add_volumes_of(const Component& component, std::set<std::string>& names,
+                              const std::stop_token& stop) const;
+
+  Manifest manifest_;
+  keyvault::Secret id_key_;
+  SnapshotPart part_;
+  std::string last_volume_;
+  std::optional<keyvault::Secret> private_id_key_;
+  // Caches behind locks of their own: reading fills them.
+  mutable VolumeSet volumes_;
+  mutable FrameKeys keys_;
+  FrameSource source_;
+};
+
+base::Result<OpeningState> TreeReader::make_state() const {
+  ASSIGN_OR_RETURN(FrameOpener opener, FrameOpener::create());
+  ASSIGN_OR_RETURN(keyvault::HmacSha256 shared_ids,
+                   keyvault::HmacSha256::create(id_key_));
+  OpeningState state{std::move(opener), std::move(shared_ids), {}, {}, {}};
+  if (private_id_key_) {
+    ASSIGN_OR_RETURN(state.private_ids, keyvault::HmacSha256::create(*private_id_key_));
+  }
+  return state;
+}
+
+base::Result<Page> TreeReader::open_page(const Component& component, const ChunkId& id,
+                                         std::uint32_t level, std::uint32_t ids,
+                                         OpeningState& state) const {
+  auto plain = source_.open({FrameKind::kPage, component.scope, id}, state);
+  if (!plain) return std::move(plain).error();
+  return decode_page(plain.value(), level, ids);
+}
+
+base::Status TreeReader::read_chunks(const Component& component, const ChunkSink& sink,
+                                     SharedWalk& walk,
+                                     const std::stop_token& stop) const {
+  ASSIGN_OR_RETURN(OpeningState state, make_state());
+  const TreeShape shape = shape_of(component);
+  while (const auto reference = walk.next()) {
+    if (stop.stop_requested()) return stopped();
+    const std::uint64_t offset = reference->number * shape.chunk_size();
+    auto plain = source_.open({FrameKind::kData, component.scope, reference->id,
+                               shape.bytes_in(reference->number)},
+                              state);
+    if (!plain) return at_chunk(std::move(plain).error(), component, offset);
+    RETURN_IF_ERROR(sink(offset, plain.value()));
+  }
+  return base::Done{};
+}
+
+base::Status TreeReader::read(const Component& component, const ChunkSink& sink,
+                              unsigned jobs, std::stop_token stop) const {
+  if (!keys_.has_identity() && !component.root.is_zero()) {
+    return base::Error(base::ErrorCode::kWrongKey,
+                       "reading the content of a VM needs a recovery key")
+        .at(component.kind, component.name)
+        .next("name it with --identity");
+  }
+  ASSIGN_OR_RETURN(OpeningState page_state, make_state());
+  SharedWalk walk(PageWalk(shape_of(component), component.root,
+                           [&](const ChunkId& id, std::uint32_t level,
+                               std::uint32_t ids) -> base::Result<Page> {
+                             auto page =
+                                 open_page(component, id, level, ids, page_state);
+                             if (!page) return std::move(page).error();
+                             return page;
+                           }));
+  const auto work = [&] {
+    auto done = read_chunks(component, sink, walk, stop);
+    if (!done) walk.fail(std::move(done).error());
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (unsigned i = 1; i < jobs; ++i) helpers.emplace_back(work);
+    work();
+  }
+  auto status = walk.status();
+  if (status) return status;
+  base::Error error = std::move(status).error();
+  bool has_component = error.code() == base::ErrorCode::kInterrupted;
+  for (const auto& place : error.places()) {
+    has_component = has_component || place.kind == component.kind;
+  }
+  if (!has_component) error.at(component.kind, component.name);
+  return error;
+}
+
+base::Result<base::Bytes> TreeReader::read_whole(const Component& component,
+                                                 std::uint64_t limit) const {
+  if (component.size > limit) {
+    return base::Error(base::ErrorCode::kCorrupt,
+                       "a component is larger than it may be")
+        .at(component.kind, component.name);
+  }
+  base::Bytes content(component.size);
+  const auto sink = [&content](std::uint64_t offset,
+                               base::ByteView chunk) -> base::Status {
+    std::ranges::copy(chunk, content.begin() + static_cast<std::ptrdiff_t>(offset));
+    return base::Done{};
+  };
+  RETURN_IF_ERROR(read(component, sink, 1, {}));
+  return content;
+}
+
+base::Status TreeReader::add_volume_of(const ChunkId& id,
+                                       std::set<std::string>& names) const {
+  ASSIGN_OR_RETURN(const std::vector<ChunkLocation> locations, source_.locate(id));
+  names.insert(locations.front().volume);
+  return base::Done{};
+}
+
+base::Status TreeReader::add_volumes_of(const Component& component,
+                                        std::set<std::string>& names,
+                                        const std::stop_token& stop) const {
+  ASSIGN_OR_RETURN(OpeningState state, make_state());
+  PageWalk walk(shape_of(component), component.root,
+                [&](const ChunkId& id, std::uint32_t level,
+                    std::uint32_t ids) -> base::Result<Page> {
+                  RETURN_IF_ERROR(add_volume_of(id, names));
+                  return open_page(component, id, level, ids, state);
+                });
+  while (true) {
+    if (stop.stop_requested()) return stopped();
+    ASSIGN_OR_RETURN(const std::optional<ChunkReference> reference, walk.next());
+    if (!reference) return base::Done{};
+    RETURN_IF_ERROR(add_volume_of(reference->id, names));
+  }
+}
+
+base::Result<std::vector<std::string>> TreeReader::volumes_needed(
+    std::stop_token stop) const {
+  std::set<std::string> names{last_volume_};
+  for (const Component& component : manifest_.components) {
+    auto added = add_volumes_of(component, names, stop);
+    if (!added) {
+      return std::move(added).error().at(component.kind, component.name);
+    }
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<SnapshotReader>> open_snapshot(
+    const ReaderSetting& setting, const Volume& last_volume, const RepositoryKeys& keys,
+    const keyvault::RecoveryKey* identity, const ChunkLocator& locator) {
+  ASSIGN_OR_RETURN(ParsedManifest parsed, open_manifest(last_volume, keys));
+  if (parsed.manifest.chunk_size != setting.chunk_size) {
+    return broken("M7", "the manifest has another chunk size than the repository")
+        .at("member", "manifest")
+        .at("volume", last_volume.name);
+  }
+  ASSIGN_OR_RETURN(keyvault::Secret wrapping_key,
+                   keyvault::Secret::copy_of(keys.metadata_wrapping_key.view()));
+  std::optional<keyvault::Secret> private_id_key;
+  if (identity != nullptr) {
+    const FrameKeys unwrapping({}, identity);
+    auto own = unwrapping.archive_keys(last_volume);
+    if (!own) return std::move(own).error().at("volume", last_volume.name);
+    private_id_key = std::move(own.value().private_id);
+  }
+  return std::unique_ptr<SnapshotReader>(std::make_unique<TreeReader>(
+      setting, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
+      std::move(wrapping_key), identity, std::move(private_id_key)));
+}
+
+base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
+    const Repository& repository, const Volume& last_volume, const RepositoryKeys& keys,
+    const keyvault::RecoveryKey* identity, const ChunkLocator& locator) {
+  return open_snapshot({repository.store(), repository.id(), repository.trust(),
+                        repository.document().chunk_size},
+                       last_volume, keys, identity, locator);
+}
+
+}  // namespace sealift::archive

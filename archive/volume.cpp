@@ -1,0 +1,84 @@
+#include "archive/volume.h"
+
+#include "archive/frame.h"
+#include "archive/metadata_frame.h"
+#include "archive/rule.h"
+#include "archive/snapshot_part.h"
+#include "archive/volume_tail.h"
+
+namespace sealift::archive {
+
+namespace {
+
+base::Result<Volume> read_volume(const ObjectReader& store, const ObjectInfo& object,
+                                 const RepositoryId& repository, const Trust& trust) {
+  ASSIGN_OR_RETURN(const VolumeTail tail, read_volume_tail(store, object, trust));
+  ASSIGN_OR_RETURN(VolumeHeader header,
+                   read_volume_header(store, object.name, tail, repository, trust));
+  Volume volume;
+  if (tail.footer.has_snapshot()) {
+    ASSIGN_OR_RETURN(volume.snapshot, read_snapshot_part(tail, header, trust));
+  }
+  volume.name = object.name;
+  volume.size = object.size;
+  volume.repository = header.repository;
+  volume.archive = header.archive;
+  volume.number = header.number;
+  volume.signer = header.signer;
+  volume.created = header.created;
+  volume.content_key = header.content_key;
+  volume.envelopes = std::move(header.envelopes);
+  volume.keys = std::move(header.keys);
+  volume.metadata_envelopes = std::move(header.metadata_envelopes);
+  const base::ByteView index = tail.content("index");
+  volume.index_frames.assign(index.begin(), index.end());
+  return volume;
+}
+
+base::Result<ParsedManifest> read_manifest(const Volume& volume,
+                                           const RepositoryKeys& keys) {
+  if (!volume.snapshot) {
+    return base::Error(base::ErrorCode::kNotFound, "the volume holds no snapshot");
+  }
+  ASSIGN_OR_RETURN(MetadataFrames frames, MetadataFrames::open(volume, keys));
+  ASSIGN_OR_RETURN(
+      const base::ByteView text,
+      frames.open_frame(volume.snapshot->manifest_frame, FrameKind::kManifest));
+  ASSIGN_OR_RETURN(ParsedManifest parsed, parse_manifest(text));
+  if (!keyvault::is_same(parsed.id_key.view(), keys.id_key.view())) {
+    return broken("M7", "the manifest's trees were made with another id key");
+  }
+  const auto& entries = parsed.manifest.protection_keys;
+  const auto& members = volume.snapshot->protection_keys;
+  bool is_same = entries.size() == members.size();
+  for (std::size_t i = 0; is_same && i < entries.size(); ++i) {
+    is_same = entries[i].member == members[i].first;
+  }
+  if (!is_same) {
+    return broken("M8", "the manifest names other protection keys than are there");
+  }
+  return parsed;
+}
+
+}  // namespace
+
+base::Result<Volume> open_volume(const ObjectReader& store, const ObjectInfo& object,
+                                 const RepositoryId& repository, const Trust& trust) {
+  auto volume = read_volume(store, object, repository, trust);
+  if (!volume) return std::move(volume).error().at("volume", object.name);
+  return volume;
+}
+
+base::Result<ParsedManifest> open_manifest(const Volume& volume,
+                                           const RepositoryKeys& keys) {
+  auto manifest = read_manifest(volume, keys);
+  if (!manifest) {
+    return std::move(manifest)
+        .error()
+        .at("member", "manifest")
+        .at("volume", volume.name);
+  }
+  return manifest;
+}
+
+}  // namespace sealift::archive

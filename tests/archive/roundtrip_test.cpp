@@ -1,0 +1,158 @@
+// What goes into an archive comes out of it.
+#include "tests/archive/archive_fixture.h"
+#include "tests/support/catch.h"
+
+namespace sealift::archive {
+
+TEST_CASE("a snapshot comes back byte for byte", "[archive]") {
+  ArchiveFixture fixture;
+  const TestContent content = default_content();
+  SECTION("from one volume") {}
+  SECTION("from a volume a frame") { fixture.options.volume_size = 1; }
+  SECTION("from a few volumes") { fixture.options.volume_size = 150'000; }
+
+  const CommittedSnapshot snapshot = fixture.write(content).value();
+
+  std::uint64_t stored = 0;
+  for (const auto& [name, bytes] : fixture.store.objects) stored += bytes.size();
+  CHECK(snapshot.stored_bytes == stored);
+  CHECK(snapshot.volumes == fixture.store.objects.size());
+  for (const auto& [name, bytes] : fixture.store.objects) {
+    const Volume volume = fixture.open(name).value();
+    CHECK(check_every_byte(fixture.store, volume, fixture.trust, {}));
+    CHECK(volume.snapshot.has_value() == (volume.number == snapshot.volumes));
+  }
+
+  const Volume last = fixture.open(volume_name(snapshot.id, snapshot.volumes)).value();
+  CHECK(last.snapshot->record_digest == snapshot.record_digest);
+  const TestLocator locator = fixture.locate_all();
+  // Each recipient alone reads it.
+  const auto* identity = snapshot.volumes == 1 ? &TestKeys::get().recovery
+                                               : &TestKeys::get().other_recovery;
+  const auto reader = fixture.read(last, locator, identity).value();
+
+  CHECK(reader->record().kind == "snapshot");
+  CHECK(reader->protection_keys().size() == 2);
+  CHECK(reader->protection_keys()[1] ==
+        std::pair<std::string, std::string>("protection-key.2.json", "{}"));
+  const Manifest& manifest = reader->manifest();
+  CHECK(manifest.vm_name == ArchiveFixture::description().vm_name);
+  CHECK(manifest.components.size() == 4);
+  CHECK(manifest.source_bytes == content.disk_size + content.state.size() + 3);
+  CHECK(manifest.changed_bytes == 3 * kTestChunkSize + 1000 + content.state.size() + 3);
+
+  const auto read = [&](std::string_view kind) {
+    return must(reader->read_whole(component_of(*reader, kind), 1U << 24U));
+  };
+  CHECK(read("disk") == whole_disk(content));
+  CHECK(read("config") == content.domain);
+  CHECK(read("guest-state") == content.state);
+  CHECK(read("firmware-vars").empty());
+  CHECK(reader->volumes_needed({}).value().size() == snapshot.volumes);
+}
+
+TEST_CASE("an archive of nothing is an archive", "[archive]") {
+  const ArchiveFixture fixture;
+  const auto writer = fixture.begin().value();
+  const auto snapshot =
+      writer->commit(ArchiveFixture::description(), {}, fixture.position).value();
+
+  const Volume last = fixture.open(volume_name(snapshot.id, 1)).value();
+  CHECK(check_every_byte(fixture.store, last, fixture.trust, {}));
+  CHECK(open_index(last, TestKeys::get().repository).value().empty());
+  CHECK(open_manifest(last, TestKeys::get().repository)
+            .value()
+            .manifest.components.empty());
+}
+
+TEST_CASE("chunks are stored once in an archive, and not if they are known",
+          "[archive]") {
+  ArchiveFixture fixture;
+  TestContent content;
+  for (std::uint64_t number = 0; number < 7; ++number) {
+    content.disk[number] = repeated(kTestChunkSize, 'a');
+  }
+  const auto writer = fixture.begin().value();
+  REQUIRE(ArchiveFixture::put_content(*writer, content));
+  const ArchiveCounts counts = writer->counts();
+  CHECK(counts.chunks == 8);  // The domain's too.
+  CHECK(counts.new_chunks == 2);
+  CHECK(counts.new_bytes == kTestChunkSize + 3);
+  CHECK(counts.data_bytes == std::uint64_t{7} * kTestChunkSize + 3);
+  const auto first =
+      writer->commit(ArchiveFixture::description(), {}, fixture.position).value();
+
+  struct Known final : KnownChunks {
+    TestLocator locator;
+    base::Result<bool> contains(const ChunkId& id) const override {
+      return locator.places.contains(id);
+    }
+  } known;
+  known.locator = fixture.locate_all();
+  fixture.known = &known;
+  const auto again = fixture.begin(0xb0).value();
+  REQUIRE(ArchiveFixture::put_content(*again, content));
+  CHECK(again->counts().new_chunks == 1);  // Private chunks are never known.
+  const auto second =
+      again->commit(ArchiveFixture::description(), {}, fixture.position).value();
+
+  // Its disk lies in the first archive, sealed under that archive's key.
+  const Volume last = fixture.open(volume_name(second.id, 1)).value();
+  const TestLocator locator = fixture.locate_all();
+  const auto reader = fixture.read(last, locator).value();
+  CHECK(reader->read_whole(component_of(*reader, "disk"), 1U << 24U).value() ==
+        whole_disk(content));
+  CHECK(reader->volumes_needed({}).value() ==
+        std::vector<std::string>{volume_name(first.id, 1), volume_name(second.id, 1)});
+}
+
+TEST_CASE("a disk of holes needs no frame, however large it is", "[archive]") {
+  const ArchiveFixture fixture;
+  const auto writer = fixture.begin().value();
+  const std::uint64_t size = std::uint64_t{1} << 50U;
+  const auto disk =
+      writer->add_component("disk", "vda", IdScope::kShared, size).value();
+  REQUIRE(disk->finish({}));
+  const auto snapshot =
+      writer->commit(ArchiveFixture::description(), {}, fixture.position).value();
+
+  CHECK(writer->counts().stored_bytes == 0);
+  const Volume last = fixture.open(volume_name(snapshot.id, 1)).value();
+  const TestLocator locator;
+  const auto reader = fixture.read(last, locator).value();
+  CHECK(component_of(*reader, "disk").root.is_zero());
+  CHECK(component_of(*reader, "disk").depth == 5);
+}
+
+TEST_CASE("a disk larger than memory is read chunk by chunk", "[archive]") {
+  const ArchiveFixture fixture;
+  const auto writer = fixture.begin().value();
+  const std::uint64_t size = (std::uint64_t{1} << 40U) - 7;
+  const auto disk =
+      writer->add_component("disk", "vda", IdScope::kShared, size).value();
+  const std::uint64_t last_chunk = size / kTestChunkSize;
+  const auto tail = noise(size % kTestChunkSize, 9);
+  REQUIRE(disk->put(3, noise(kTestChunkSize, 8)));
+  REQUIRE(disk->finish_below(last_chunk));
+  REQUIRE(disk->put(last_chunk, tail));
+  REQUIRE(disk->finish({}));
+  const auto snapshot =
+      writer->commit(ArchiveFixture::description(), {}, fixture.position).value();
+
+  const Volume last = fixture.open(volume_name(snapshot.id, 1)).value();
+  const TestLocator locator = fixture.locate_all();
+  const auto reader = fixture.read(last, locator).value();
+  std::map<std::uint64_t, base::Bytes> found;
+  REQUIRE(reader->read(
+      component_of(*reader, "disk"),
+      [&found](std::uint64_t offset, base::ByteView chunk) -> base::Status {
+        found[offset].assign(chunk.begin(), chunk.end());
+        return base::Done{};
+      },
+      1, {}));
+  CHECK(found.size() == 2);
+  CHECK(found[3 * kTestChunkSize] == noise(kTestChunkSize, 8));
+  CHECK(found[last_chunk * kTestChunkSize] == tail);
+}
+
+}  // namespace sealift::archive

@@ -1,0 +1,196 @@
+// Volumes that a trusted signer signed, and that are refused all the same by the rule
+// they break. Rules V1 to V8 for bytes nobody signed stand in damage_test.cpp.
+#include "archive/limits.h"
+#include "tests/archive/volume_forge.h"
+
+namespace sealift::archive {
+
+TEST_CASE("a footer is refused by the rule it breaks", "[archive][format]") {
+  Forge forge;
+  REQUIRE(forge.forge().empty());
+  SECTION("V3: a newer format is unsupported, not damaged") {
+    forge.change_bytes = [](EncodedFooter& bytes) { bytes[11] = std::byte{2}; };
+    CHECK(forge.forge() == "V3");
+    CHECK(forge.last_error->code() == base::ErrorCode::kUnsupported);
+  }
+  SECTION("V4: what it says cannot be") {
+    const std::vector<std::function<void(EncodedFooter&)>> changes{
+        [](EncodedFooter& bytes) { bytes[11] = std::byte{0}; },
+        [](EncodedFooter& bytes) { bytes[15] = std::byte{65}; },
+        [](EncodedFooter& bytes) { bytes[15] = std::byte{1}; },
+        [](EncodedFooter& bytes) { bytes[23] ^= std::byte{1}; },
+        [](EncodedFooter& bytes) { bytes[31] ^= std::byte{1}; },
+        [](EncodedFooter& bytes) { bytes[24] = std::byte{0xff}; },
+        [](EncodedFooter& bytes) { bytes[32] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[36] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[40] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[44] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[48] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[52] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { bytes[60] = std::byte{1}; },
+        [](EncodedFooter& bytes) { bytes[479] = std::byte{1}; }};
+    for (const auto& change : changes) {
+      forge.change_bytes = change;
+      CHECK(forge.forge() == "V4");
+    }
+  }
+}
+
+TEST_CASE("sums that do not list exactly the members are refused by rule V7",
+          "[archive][format]") {
+  Forge forge;
+  const std::vector<std::function<void(std::string&)>> changes{
+      [](std::string& text) { text.clear(), text += "\n"; },
+      [](std::string& text) { text.pop_back(); },
+      [](std::string& text) {
+        text += text.substr(text.rfind('\n', text.size() - 2) + 1);
+      },
+      [](std::string& text) { text = text.substr(text.find('\n') + 1); },
+      [](std::string& text) { text[64] = '\t'; },
+      [](std::string& text) { text.insert(0, "# comment\n"); },
+      [](std::string& text) {
+        text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+        text[1] = 'A';
+      }};
+  for (const auto& change : changes) {
+    forge.change_sums = change;
+    CHECK(forge.forge() == "V7");
+  }
+  forge.change_sums = nullptr;
+  forge.first_segment = 2;
+  CHECK(forge.forge() == "V7");
+  forge.first_segment = 1;
+  forge.extra = {{"segments/00000003", repeated(9, 'x')}};
+  CHECK(forge.forge() == "V7");
+  forge.extra = {{"notes", repeated(9, 'x')}};
+  CHECK(forge.forge() == "V7");
+}
+
+TEST_CASE("a sum that does not fit its member is refused by rule V8",
+          "[archive][format]") {
+  Forge forge;
+  std::size_t line = 0;
+  forge.change_sums = [&line](std::string& text) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < line; ++i) at = text.find('\n', at) + 1;
+    text[at] = text[at] == '0' ? '1' : '0';
+  };
+  for (const char* member :
+       {"header.json", "segments/00000001", "index", "manifest", "protection-key.json",
+        "protection-key.2.json", "snapshot", "snapshot.sig"}) {
+    CHECK(forge.forge() == "V8");
+    CHECK(place_of(*forge.last_error, "member") == member);
+    ++line;
+  }
+}
+
+TEST_CASE("header.json is refused by the rule it breaks", "[archive][format]") {
+  Forge forge;
+  const auto with = [&forge](const std::function<void(VolumeHeader&)>& change) {
+    VolumeHeader header = forge.header;
+    change(header);
+    forge.header_text = to_json_text(header);
+    return forge.forge();
+  };
+  const auto with_text = [&forge](std::string_view from, std::string_view to) {
+    forge.header_text = to_json_text(forge.header);
+    const std::size_t at = forge.header_text.find(from);
+    REQUIRE(at != std::string::npos);
+    forge.header_text.replace(at, from.size(), to);
+    return forge.forge();
+  };
+  CHECK(with([](VolumeHeader&) {}).empty());
+  CHECK(with_text("\"volume\":1", "\"volume\":\"1\"") == "V9");
+  CHECK(with_text("\"volume\":1", "\"volume\":10000") == "V9");
+  CHECK(with_text("\"volume\":1", "\"volume\":1,\"volume\":1") == "V9");
+  CHECK(with_text("\"volume\":1", "\"volume\":1,\"vm\":\"web\"") == "V9");
+  CHECK(with_text("\"signer\"", "\"writer\"") == "V9");
+  CHECK(with_text("\"use\":\"data\"", "\"use\":\"dato\"") == "V9");
+  CHECK(with_text("RSA-OAEP-256\",\"wrapped\":\"", "RSA-OAEP-256\",\"wrapped\":\"zz") ==
+        "V9");
+  CHECK(with_text("}\n", "}\n{}") == "V9");
+  CHECK(with_text("\"format\":1", "\"format\":2") == "V9");
+  CHECK(forge.last_error->code() == base::ErrorCode::kUnsupported);
+  CHECK(with([](VolumeHeader& header) { header.number = 2; }) == "V10");
+  CHECK(with([](VolumeHeader& header) { header.repository = {}; }) == "V10");
+  CHECK(with([](VolumeHeader& header) {
+          header.archive = {};
+          header.keys[1].archive = {};
+        }) == "V10");
+  CHECK(with([](VolumeHeader& header) { header.signer = {}; }) == "V11");
+  const TestKeys& keys = TestKeys::get();  // Another signer, trusted too.
+  forge.trust =
+      Trust({{keys.signer.public_key(), Role::kWriter, {}, {}, "founder"},
+             {keys.stranger.public_key(), Role::kWriter, {}, {}, "enrolled"}});
+  CHECK(with([&keys](VolumeHeader& header) {
+          header.signer = keys.stranger.public_key().id();
+        }) == "V11");
+  CHECK(with([](VolumeHeader& header) { header.keys.pop_back(); }) == "V12");
+  CHECK(with([](VolumeHeader& header) { header.keys[0].id = header.keys[1].id; }) ==
+        "V12");
+}
+
+TEST_CASE("segments that do not end where the tail begins are refused by rule V13",
+          "[archive][format]") {
+  Forge forge;
+  forge.segment.clear();
+  CHECK(forge.forge() == "V13");
+  forge.segment.resize(kMaxSegmentSize + 1);
+  CHECK(forge.forge() == "V13");
+}
+
+TEST_CASE("a snapshot text is refused by the rule it breaks", "[archive][format]") {
+  Forge forge;
+  const Record good = forge.record;
+  const auto with = [&](const std::function<void(Record&)>& change,
+                        const keyvault::SigningKey& signer = TestKeys::get().signer) {
+    forge.record = good;
+    change(forge.record);
+    forge.sign_snapshot(signer);
+    return forge.forge();
+  };
+  CHECK(with([](Record&) {}).empty());
+  CHECK(with([](Record& record) { record.kind = "verified"; }) == "S1");
+  CHECK(with([](Record& record) { record.fields.pop_back(); }) == "S7");
+  CHECK(with([](Record& record) { record.fields.resize(2); }) == "S1");
+  CHECK(with([](Record& record) { std::swap(record.fields[0], record.fields[1]); }) ==
+        "S1");
+  CHECK(with([](Record& record) { record.fields.emplace_back("note", "x"); }) == "S1");
+  CHECK(with([](Record& record) {
+          record.signer = TestKeys::get().stranger.public_key().id();
+        }) == "S2");
+  CHECK(with([](Record&) {}, TestKeys::get().stranger) == "S3");
+  CHECK(with([](Record& record) { record.repository = {}; }) == "S4");
+  CHECK(with([](Record& record) { record.fields[0].second = std::string(32, '0'); }) ==
+        "S4");
+  CHECK(with([](Record& record) { record.fields[1].second = "2"; }) == "S5");
+  CHECK(with([](Record& record) { record.fields[2].second = std::string(64, '0'); }) ==
+        "S6");
+  CHECK(with([](Record& record) {
+          std::swap(record.fields[3].second, record.fields[4].second);
+        }) == "S7");
+
+  SECTION("S6: another manifest, signed by the volume's signer") {
+    forge.record = good;
+    forge.sign_snapshot();
+    forge.content_of("manifest").back() ^= std::byte{1};
+    CHECK(forge.forge() == "S6");
+  }
+  SECTION("S7: another protection key, signed by the volume's signer") {
+    forge.record = good;
+    forge.sign_snapshot();
+    forge.content_of("protection-key.json").back() = std::byte{' '};
+    CHECK(forge.forge() == "S7");
+    CHECK(place_of(*forge.last_error, "member") == "protection-key.json");
+  }
+  SECTION("S1: a newer text is unsupported") {
+    std::string text = to_text(good);
+    text.replace(text.find(" 1\n"), 3, " 2\n");
+    forge.content_of("snapshot")
+        .assign(base::as_bytes(text).begin(), base::as_bytes(text).end());
+    CHECK(forge.forge() == "S1");
+    CHECK(forge.last_error->code() == base::ErrorCode::kUnsupported);
+  }
+}
+
+}  // namespace sealift::archive
