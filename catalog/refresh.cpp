@@ -1,0 +1,276 @@
+// Bringing the catalog up to date: what is new is read, what was known is still there.
+#include <algorithm>
+
+#include "archive/rule.h"
+#include "catalog/chain_check.h"
+#include "catalog/counted_keys.h"
+#include "catalog/found_in_records.h"
+#include "catalog/listing_check.h"
+#include "catalog/state.h"
+#include "catalog/volume_rows.h"
+
+namespace sealift::catalog {
+
+namespace {
+
+using archive::broken;
+using base::Error;
+using base::ErrorCode;
+
+// Records and archives are listed one after the other while other hosts go on writing:
+// what looks like a gap is read again before it is called one.
+constexpr int kReadings = 3;
+
+using Heads = std::map<archive::SignerId, keyvault::ChainHead>;
+
+// Whether a volume or its snapshot was refused because its signer was revoked before it
+// wrote it: rules V11 and S2 name a signer that is known, and only not any more.
+bool is_held(const Error& error, const archive::Trust& trust) {
+  const auto& places = error.places();
+  const auto has = [&](const char* rule) {
+    return std::ranges::find(places, Error::Place{"rule", rule}) != places.end();
+  };
+  const auto signer = std::ranges::find(places, "signer", &Error::Place::kind);
+  if (signer == places.end() || !(has("V11") || has("S2"))) return false;
+  const auto id = archive::SignerId::parse(signer->name);
+  const archive::KnownSigner* known = id ? trust.lookup(id.value()) : nullptr;
+  return known != nullptr && known->revoked_since;
+}
+
+// One reading of the repository into the catalog.
+class Reading {
+ public:
+  Reading(const Database& database, const archive::Repository& repository,
+          const archive::RepositoryKeys* keys, Unbelieved unbelieved)
+      : database_(database),
+        repository_(repository),
+        keys_(keys),
+        unbelieved_(unbelieved) {}
+
+  base::Status run(const std::optional<archive::SignerId>& own,
+                   const std::optional<keyvault::ChainHead>& own_head) {
+    // Before the listing: a record that anybody remembers by now must show in it.
+    ASSIGN_OR_RETURN(const Heads remembered, read_heads());
+    RETURN_IF_ERROR(list_volumes());
+    for (const Error& error : repository_.unbelieved()) {
+      RETURN_IF_ERROR(disbelieve(error));
+    }
+    ASSIGN_OR_RETURN(found_, read_records(repository_));
+    RETURN_IF_ERROR(hold_revoked());
+    RETURN_IF_ERROR(
+        check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
+    RETURN_IF_ERROR(read_new_volumes());
+    RETURN_IF_ERROR(
+        check_archives(database_, repository_, listing_, found_.removed_volumes));
+    return check_chains(own, own_head, remembered);
+  }
+
+  std::size_t new_volumes() const { return new_volumes_; }
+  const std::set<archive::ArchiveId>& attested() const { return found_.attested; }
+  std::vector<Error>& skipped() { return skipped_; }
+
+ private:
+  base::Status disbelieve(Error error) {
+    if (unbelieved_ == Unbelieved::kStop) return error;
+    skipped_.push_back(std::move(error));
+    return base::Done{};
+  }
+
+  base::Result<Heads> read_heads() const;
+  base::Status list_volumes();
+  base::Status hold_revoked() const;
+  base::Status read_new_volumes();
+  base::Status read_new_volume(const archive::ObjectInfo& object);
+  base::Result<bool> is_known(const std::string& name, Query& query) const;
+  base::Status add_snapshot_links();
+  base::Status check_chains(const std::optional<archive::SignerId>& own,
+                            const std::optional<keyvault::ChainHead>& own_head,
+                            const Heads& remembered);
+  base::Status store_head(const archive::SignerId& signer,
+                          const keyvault::ChainHead& head) const;
+
+  const Database& database_;
+  const archive::Repository& repository_;
+  const archive::RepositoryKeys* keys_;
+  Unbelieved unbelieved_;
+  Listing listing_;
+  FoundInRecords found_;
+  std::vector<Error> skipped_;
+  std::size_t new_volumes_ = 0;
+};
+
+base::Result<Heads> Reading::read_heads() const {
+  ASSIGN_OR_RETURN(Query query,
+                   database_.prepare("SELECT signer, sequence, digest FROM head"));
+  Heads heads;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool has_row, query.next());
+    if (!has_row) return heads;
+    heads[query.id<archive::SignerId>(0)] = {query.number(1),
+                                             query.id<archive::Sha256Digest>(2)};
+  }
+}
+
+base::Status Reading::list_volumes() {
+  ASSIGN_OR_RETURN(const std::vector<archive::ObjectInfo> objects,
+                   repository_.store().list("archives/"));
+  for (const archive::ObjectInfo& object : objects) {
+    if (archive::parse_volume_name(object.name)) {
+      listing_.emplace(object.name, object.size);
+    } else if (object.name.ends_with(".tar")) {
+      RETURN_IF_ERROR(
+          disbelieve(broken("V10", "a volume lies under a name that no volume has")
+                         .at("volume", object.name)
+                         .at("repository", repository_.store().place())
+                         .next("move it out of the repository, or back to its name")));
+    }
+  }
+  return base::Done{};
+}
+
+// What a revoked signer wrote since then does not exist for us; nothing is deleted.
+base::Status Reading::hold_revoked() const {
+  for (const archive::KnownSigner& known : repository_.trust().signers()) {
+    if (!known.revoked_since) continue;
+    ASSIGN_OR_RETURN(Query query, database_.prepare("DELETE FROM volume WHERE "
+                                                    "signer = ?1 AND created >= ?2"));
+    RETURN_IF_ERROR(query.with(known.key.id(), known.revoked_since->seconds()).run());
+  }
+  return base::Done{};
+}
+
+base::Result<bool> Reading::is_known(const std::string& name, Query& query) const {
+  ASSIGN_OR_RETURN(const bool has_row, query.with(name).next());
+  const bool is_unread =
+      has_row && query.integer(0) == static_cast<int>(Opened::kNoKey);
+  static_cast<void>(query.with());
+  return has_row && !(is_unread && keys_ != nullptr);
+}
+
+base::Status Reading::read_new_volumes() {
+  ASSIGN_OR_RETURN(Query query,
+                   database_.prepare("SELECT is_indexed FROM volume WHERE name = ?1"));
+  for (const auto& [name, size] : listing_) {
+    ASSIGN_OR_RETURN(const bool is_read, is_known(name, query));
+    if (is_read) continue;
+    auto read = read_new_volume({name, size});
+    if (read) {
+      ++new_volumes_;
+      continue;
+    }
+    const ErrorCode code = read.error().code();
+    if (code == ErrorCode::kNotFound) continue;  // Removed since it was listed.
+    if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnsupported) return read;
+    if (is_held(read.error(), repository_.trust())) {
+      skipped_.push_back(std::move(read).error());
+      continue;
+    }
+    RETURN_IF_ERROR(disbelieve(std::move(read).error()));
+  }
+  return base::Done{};
+}
+
+base::Status Reading::read_new_volume(const archive::ObjectInfo& object) {
+  ASSIGN_OR_RETURN(archive::Volume volume,
+                   archive::open_volume(repository_.store(), object, repository_.id(),
+                                        repository_.trust()));
+  auto read = read_volume(std::move(volume), keys_);
+  if (!read) return std::move(read).error().at("volume", object.name);
+  auto inserted = insert_volume(database_, read.value(), repository_.trust());
+  if (inserted) return inserted;
+  return std::move(inserted).error().at("volume", object.name);
+}
+
+base::Status Reading::add_snapshot_links() {
+  ASSIGN_OR_RETURN(Query query,
+                   database_.prepare("SELECT signer, sequence, previous, digest, "
+                                     "archive FROM snapshot"));
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool has_row, query.next());
+    if (!has_row) return base::Done{};
+    found_.links[query.id<archive::SignerId>(0)].push_back(
+        {query.number(1), query.id<archive::Sha256Digest>(2),
+         query.id<archive::Sha256Digest>(3),
+         "snapshot " + query.id<archive::ArchiveId>(4).hex()});
+  }
+}
+
+base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
+                                   const std::optional<keyvault::ChainHead>& own_head,
+                                   const Heads& remembered) {
+  RETURN_IF_ERROR(add_snapshot_links());
+  Heads heads;
+  for (const auto& [signer, links] : found_.links) {
+    const archive::KnownSigner* known = repository_.trust().lookup(signer);
+    if (known != nullptr && known->revoked_since) {
+      heads[signer] = unbroken_head(links);
+      continue;
+    }
+    auto head = check_chain(signer, links);
+    if (!head) {
+      return std::move(head).error().at("repository", repository_.store().place());
+    }
+    heads[signer] = head.value();
+  }
+  for (const auto& [signer, head] : remembered) {
+    const archive::KnownSigner* known = repository_.trust().lookup(signer);
+    if (known != nullptr && known->revoked_since) continue;
+    RETURN_IF_ERROR(check_head(signer, head, found_.links[signer], "this catalog"));
+  }
+  if (own && own_head) {
+    RETURN_IF_ERROR(
+        check_head(*own, *own_head, found_.links[*own], "this host's key vault"));
+  }
+  for (const auto& [signer, head] : heads) RETURN_IF_ERROR(store_head(signer, head));
+  return base::Done{};
+}
+
+base::Status Reading::store_head(const archive::SignerId& signer,
+                                 const keyvault::ChainHead& head) const {
+  if (head.sequence == 0) return base::Done{};
+  // Another process may have seen more by now.
+  ASSIGN_OR_RETURN(Query query,
+                   database_.prepare("INSERT INTO head VALUES (?1, ?2, ?3) "
+                                     "ON CONFLICT(signer) DO UPDATE SET "
+                                     "sequence = excluded.sequence, "
+                                     "digest = excluded.digest "
+                                     "WHERE excluded.sequence > head.sequence"));
+  return query.with(signer, head.sequence, head.digest).run();
+}
+
+}  // namespace
+
+base::Result<RefreshReport> Catalog::refresh(
+    const archive::Repository& repository, const archive::RepositoryKeys* keys,
+    const std::optional<archive::SignerId>& own,
+    const std::optional<keyvault::ChainHead>& own_head, Unbelieved unbelieved) {
+  if (repository.id() != state_->repository) {
+    return Error(ErrorCode::kRefused, "the catalog belongs to another repository")
+        .at("repository of the catalog", state_->repository.hex())
+        .at("repository", repository.id().hex());
+  }
+  archive::Repository current = repository;
+  RefreshReport report;
+  for (int readings = 1;; ++readings) {
+    Reading reading(state_->database, current, keys, unbelieved);
+    auto done = reading.run(own, own_head);
+    report.new_volumes += reading.new_volumes();
+    const bool is_last = readings == kReadings;
+    if (!done && (is_last || done.error().code() != ErrorCode::kCorrupt)) {
+      return std::move(done).error();
+    }
+    // Who was unknown, or what was missing, may be explained by records written since.
+    if (!done || (!reading.skipped().empty() && readings == 1)) {
+      RETURN_IF_ERROR(current.refresh());
+      continue;
+    }
+    report.skipped = std::move(reading.skipped());
+    ASSIGN_OR_RETURN(auto counted, find_counted_keys(state_->database, current.trust(),
+                                                     own, reading.attested()));
+    const std::lock_guard lock(state_->mutex);
+    state_->counted_keys = std::move(counted);
+    return report;
+  }
+}
+
+}  // namespace sealift::catalog

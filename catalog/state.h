@@ -1,0 +1,26 @@
+// What an open catalog holds.
+#pragma once
+
+#include <mutex>
+#include <unordered_set>
+
+#include "catalog/catalog.h"
+#include "catalog/database.h"
+
+namespace sealift::catalog {
+
+struct Catalog::State {
+  State(archive::RepositoryId bound, Database opened)
+      : repository(bound), database(std::move(opened)) {}
+
+  archive::RepositoryId repository;
+  Database database;
+
+  /// Guards what follows: lookups come from several threads.
+  std::mutex mutex;
+  Query contains;
+  Query locate;
+  std::unordered_set<std::int64_t> counted_keys;  ///< Rows of `frame_key`.
+};
+
+}  // namespace sealift::catalog
