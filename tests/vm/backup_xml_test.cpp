@@ -1,0 +1,31 @@
+#include "vm/backup_xml.h"
+
+#include "tests/support/catch.h"
+
+namespace sealift::vm {
+
+TEST_CASE("names from outside are escaped in what libvirt is asked for", "[vm]") {
+  const std::string xml = backup_xml("/a'b/<s>", {{"vda", "/x & y", true}}, {"sda"});
+  CHECK(xml ==
+        "<domainbackup mode=\"pull\">\n"
+        "  <server transport=\"unix\" socket=\"/a'b/&lt;s>\" />\n"
+        "  <disks>\n"
+        "    <disk name=\"vda\" backup=\"yes\" type=\"file\">\n"
+        "      <driver type=\"qcow2\" />\n"
+        "      <scratch file=\"/x &amp; y\" />\n"
+        "    </disk>\n"
+        "    <disk name=\"sda\" backup=\"no\" />\n"
+        "  </disks>\n"
+        "</domainbackup>\n");
+}
+
+TEST_CASE("only qcow2 disks get a checkpoint, and none needs none", "[vm]") {
+  const std::string xml =
+      checkpoint_xml("sealift-1", {{"vda", "/s", true}, {"vdb", "/t", false}}, {"sda"});
+  CHECK(xml.find("<disk name=\"vda\" checkpoint=\"bitmap\" />") != std::string::npos);
+  CHECK(xml.find("<disk name=\"vdb\" checkpoint=\"no\" />") != std::string::npos);
+  CHECK(xml.find("<disk name=\"sda\" checkpoint=\"no\" />") != std::string::npos);
+  CHECK(checkpoint_xml("sealift-1", {{"vdb", "/t", false}}, {}).empty());
+}
+
+}  // namespace sealift::vm

@@ -1,0 +1,26 @@
+// What libvirt is asked for to start a pull-mode backup.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sealift::vm {
+
+struct PulledDisk {
+  std::string target;
+  std::filesystem::path scratch;
+  bool has_checkpoint = false;  ///< qcow2: its bitmap has a place.
+};
+
+/// `others`  The VM's disks and drives that are not read this way.
+std::string backup_xml(const std::filesystem::path& socket,
+                       const std::vector<PulledDisk>& disks,
+                       const std::vector<std::string>& others);
+
+/// Empty if no disk has a checkpoint.
+std::string checkpoint_xml(const std::string& name,
+                           const std::vector<PulledDisk>& disks,
+                           const std::vector<std::string>& others);
+
+}  // namespace sealift::vm

@@ -1,0 +1,217 @@
+// The process that stays when a capture's own is killed.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <thread>
+
+#include "vm/capture.h"
+#include "vm/guard_process.h"
+#include "vm/undo_capture.h"
+
+namespace sealift::vm {
+
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(500);
+// A guest held still for longer goes on, whatever its capture still waits for; the
+// capture measures too, and gives up the snapshot.
+constexpr auto kPauseLimit = std::chrono::seconds(10);
+// How long a capture may be stopped (SIGSTOP, a debugger) before it counts as dead: it
+// reads no replies, and a reply that is not read holds the guest in its next reset.
+constexpr int kTicksOfStopLimit = 6;
+// A request of the dead may still lie in libvirt's queue.
+constexpr auto kSettle = std::chrono::seconds(3);
+constexpr auto kRetry = std::chrono::seconds(1);
+constexpr auto kGoodbyeLimit = std::chrono::seconds(30);
+constexpr auto kGiveUp = std::chrono::minutes(10);
+
+// Says goodbye on every connection and reads until QEMU has closed it. A reply that
+// nobody reads holds QEMU when the job ends, and a handshake that is not finished by
+// then holds it for ever (7.2: nbd-server-stop waits for a client whose events its
+// nested loop does not poll), with the guest frozen. That a client leaves is harmless:
+// disks for which it is not are never pulled.
+void end_connections(const std::vector<base::FileDescriptor>& sockets) {
+  std::vector<pollfd> waits;
+  for (const auto& socket : sockets) {
+    // One that was never connected has nobody to say it to.
+    if (::shutdown(socket.get(), SHUT_WR) != 0) continue;
+    static_cast<void>(::fcntl(socket.get(), F_SETFL, O_NONBLOCK));
+    waits.push_back({socket.get(), POLLIN, 0});
+  }
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  const auto deadline = std::chrono::steady_clock::now() + kGoodbyeLimit;
+  while (!waits.empty() && std::chrono::steady_clock::now() < deadline) {
+    if (::poll(waits.data(), waits.size(), 50) <= 0) continue;
+    std::erase_if(waits, [&buffer](const pollfd& wait) {
+      if (wait.revents == 0) return false;
+      const ssize_t count = ::read(wait.fd, buffer.data(), buffer.size());
+      return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+    });
+  }
+}
+
+// 'T' when a signal stopped it, 't' when a debugger did.
+bool is_stopped(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= text.size()) return false;
+  return text[name_end + 2] == 'T' || text[name_end + 2] == 't';
+}
+
+class Guard {
+ public:
+  explicit Guard(pid_t capture)
+      : capture_(capture),
+        channel_(base::FileDescriptor(kGuardChannelDescriptor)),
+        lock_(kGuardLockDescriptor) {}
+
+  int run() {
+    GuardChannel::Message first;
+    if (channel_.receive(first, kGiveUp) != GuardChannel::Arrival::kMessage) return 1;
+    const auto uri = base::json_string(first.json, "uri");
+    const auto vm = base::json_string(first.json, "vm");
+    if (!uri || !vm) return 1;
+    uri_ = uri.value();
+    vm_ = vm.value();
+    if (auto status = reach(); !status) {
+      answer({std::move(status).error()});
+      return 1;
+    }
+    answer({});
+    watch();
+    return 0;
+  }
+
+ private:
+  base::Status reach() {
+    if (connection_ && virConnectIsAlive(connection_.get()) == 1 && domain_) {
+      return base::Done{};
+    }
+    domain_.reset();
+    connection_.reset();
+    ASSIGN_OR_RETURN(connection_, connect(uri_));
+    ASSIGN_OR_RETURN(domain_, find_domain(connection_, vm_));
+    return base::Done{};
+  }
+
+  void watch() {
+    int stopped_ticks = 0;
+    while (true) {
+      GuardChannel::Message message;
+      switch (channel_.receive(message, kTick)) {
+        case GuardChannel::Arrival::kMessage:
+          if (message.json.contains("undo")) {
+            answer(undo());
+            return;
+          }
+          take(message);
+          break;
+        case GuardChannel::Arrival::kEnd:
+          undo_for_the_dead();
+          return;
+        case GuardChannel::Arrival::kNothing:
+          break;
+      }
+      stopped_ticks = is_stopped(capture_) ? stopped_ticks + 1 : 0;
+      if (stopped_ticks > kTicksOfStopLimit) {
+        undo_for_the_dead();
+        return;
+      }
+      if (is_pause_over()) {
+        if (reach()) static_cast<void>(resume_if_paused(domain_));
+        traces_.is_paused = false;
+      }
+    }
+  }
+
+  void take(GuardChannel::Message& message) {
+    if (message.passed) sockets_.push_back(std::move(message.passed));
+    if (!message.json.contains("hold")) return;
+    auto traces = traces_from_json(message.json["hold"]);
+    if (!traces) return;
+    if (traces->is_paused && !traces_.is_paused) {
+      paused_since_ = std::chrono::steady_clock::now();
+    }
+    traces_ = std::move(traces).value();
+  }
+
+  bool is_pause_over() const {
+    return traces_.is_paused &&
+           std::chrono::steady_clock::now() - paused_since_ > kPauseLimit;
+  }
+
+  std::vector<base::Error> undo() {
+    auto status = reach();
+    for (int attempt = 0; !status && attempt < 30; ++attempt) {
+      std::this_thread::sleep_for(kRetry);
+      status = reach();
+    }
+    if (!status) return {std::move(status).error()};
+    if (traces_.is_paused) static_cast<void>(resume_if_paused(domain_));
+    end_connections(sockets_);
+    return undo_capture(domain_, traces_);
+  }
+
+  // Nobody waits for us: libvirt may come back, and what is still in its queue happen.
+  void undo_for_the_dead() {
+    // The guest goes on first; that needs no connection to end.
+    if (traces_.is_paused && reach()) static_cast<void>(resume_if_paused(domain_));
+    end_connections(sockets_);
+    const auto begin = std::chrono::steady_clock::now();
+    bool is_clean = false;
+    while (true) {
+      is_clean = reach() && undo_capture(domain_, traces_).empty();
+      const auto spent = std::chrono::steady_clock::now() - begin;
+      if (is_clean && spent > kSettle) return;
+      if (!is_clean && spent > kGiveUp) return;
+      std::this_thread::sleep_for(is_clean ? std::chrono::milliseconds(200) : kRetry);
+    }
+  }
+
+  void answer(const std::vector<base::Error>& failures) {
+    base::Json message = {{"failures", failures.size()}};
+    if (!failures.empty()) {
+      const base::Error& error = failures.front();
+      std::string where;
+      for (const auto& place : error.places()) {
+        where += (where.empty() ? "" : ", ") + place.kind + " " + place.name;
+      }
+      message["code"] = static_cast<int>(error.code());
+      message["error"] = error.what();
+      message["where"] = where;
+      message["cause"] = error.cause();
+    }
+    static_cast<void>(channel_.send(message));
+  }
+
+  pid_t capture_;
+  GuardChannel channel_;
+  base::FileDescriptor lock_;  // Held until this process ends, never looked at.
+  std::string uri_;
+  std::string vm_;
+  Connection connection_;
+  Domain domain_;
+  CaptureTraces traces_;
+  std::chrono::steady_clock::time_point paused_since_;
+  std::vector<base::FileDescriptor> sockets_;
+};
+
+}  // namespace
+
+std::optional<int> run_as_capture_guard(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1 || arguments.front() != kGuardArgument) return std::nullopt;
+  const pid_t capture = ::getppid();
+  // What ends the capture must not end its guard: a terminal, a service manager.
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE}) {
+    static_cast<void>(::signal(number, SIG_IGN));
+  }
+  return Guard(capture).run();
+}
+
+}  // namespace sealift::vm

@@ -1,0 +1,152 @@
+#include "vm/description.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "vm/domain_xml.h"
+#include "vm/image_info.h"
+#include "vm/xml.h"
+
+namespace sealift::vm {
+
+namespace {
+
+constexpr std::size_t kChainLimit = 64;
+constexpr const char* kSaveFolder = "/var/lib/libvirt/qemu/save";
+
+using Pool = base::Handle<virStoragePool, virStoragePoolFree>;
+using Volume = base::Handle<virStorageVol, virStorageVolFree>;
+
+base::Result<std::string> read_xml(const Domain& domain, unsigned flags) {
+  const Text xml(virDomainGetXMLDesc(domain.get(), flags | VIR_DOMAIN_XML_SECURE));
+  if (!xml) {
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot read the VM's definition");
+  }
+  return std::string(xml.get());
+}
+
+base::Result<RunState> read_state(const Domain& domain) {
+  int state = 0;
+  const int is_saved = virDomainHasManagedSaveImage(domain.get(), 0);
+  if (is_saved < 0 || virDomainGetState(domain.get(), &state, nullptr, 0) != 0) {
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot read the VM's state");
+  }
+  switch (state) {
+    case VIR_DOMAIN_RUNNING:
+    case VIR_DOMAIN_BLOCKED:
+    case VIR_DOMAIN_SHUTDOWN:
+      return RunState::kRunning;
+    case VIR_DOMAIN_PAUSED:
+    case VIR_DOMAIN_PMSUSPENDED:
+    case VIR_DOMAIN_CRASHED:  // Its QEMU is kept: it stands still like a paused one.
+      return RunState::kPaused;
+    default:
+      return is_saved == 1 ? RunState::kManagedSave : RunState::kShutOff;
+  }
+}
+
+base::Status locate_volume(const Connection& connection, const PoolVolume& place,
+                           Disk& disk) {
+  const Pool pool(virStoragePoolLookupByName(connection.get(), place.pool.c_str()));
+  const Volume volume(pool ? virStorageVolLookupByName(pool.get(), place.volume.c_str())
+                           : nullptr);
+  const Text path(volume ? virStorageVolGetPath(volume.get()) : nullptr);
+  if (!path) {
+    return take_libvirt_error(base::ErrorCode::kIo, "cannot find a storage volume")
+        .at("volume", place.volume)
+        .at("pool", place.pool);
+  }
+  disk.path = path.get();
+  struct stat found {};
+  if (::stat(disk.path.c_str(), &found) != 0) {
+    return base::system_error(errno, "cannot read a disk image")
+        .at("file", disk.path.string());
+  }
+  if (!S_ISREG(found.st_mode) && !S_ISBLK(found.st_mode)) {
+    return base::Error(base::ErrorCode::kRefused,
+                       "a storage volume is neither file nor block device")
+        .at("volume", place.volume)
+        .at("pool", place.pool);
+  }
+  disk.type = S_ISBLK(found.st_mode) ? "block" : "file";
+  return base::Done{};
+}
+
+// Follows the images themselves; where one does not state its backing file's format,
+// the live XML does. QEMU would probe, and a guest can write what is probed.
+base::Status read_chain(Disk& disk) {
+  const std::vector<BackingFile> stated = std::move(disk.backing);
+  disk.backing.clear();
+  ASSIGN_OR_RETURN(ImageInfo info, read_image_info(disk.path, disk.format));
+  disk.size = info.size;
+  while (!info.backing.empty()) {
+    const std::size_t depth = disk.backing.size();
+    if (depth == kChainLimit) {
+      return base::Error(base::ErrorCode::kRefused, "a disk's backing chain has no end")
+          .at("file", info.backing.string());
+    }
+    std::string format = info.backing_format;
+    if (format.empty() && depth < stated.size()) format = stated[depth].format;
+    if (format != "qcow2" && format != "raw") {
+      return base::Error(base::ErrorCode::kRefused,
+                         format.empty() ? "an image does not state the format of its "
+                                          "backing file"
+                                        : "a backing file is neither qcow2 nor raw")
+          .at("backing file", info.backing.string())
+          .next("with the VM off, state it: qemu-img rebase -u -f qcow2 -F FORMAT -b " +
+                info.backing.string() + " IMAGE");
+    }
+    disk.backing.push_back({info.backing, format});
+    ASSIGN_OR_RETURN(info, read_image_info(info.backing, format));
+  }
+  return base::Done{};
+}
+
+base::Status complete_disk(const Connection& connection, const DomainFacts& facts,
+                           Disk& disk) {
+  const auto volume = facts.volumes.find(disk.target);
+  if (volume != facts.volumes.end()) {
+    RETURN_IF_ERROR(locate_volume(connection, volume->second, disk));
+  }
+  return read_chain(disk);
+}
+
+base::Result<VmDescription> describe_by_name(const Connection& connection,
+                                             const Domain& domain) {
+  ASSIGN_OR_RETURN(const RunState state, read_state(domain));
+  const bool is_active = state == RunState::kRunning || state == RunState::kPaused;
+  ASSIGN_OR_RETURN(std::string inactive, read_xml(domain, VIR_DOMAIN_XML_INACTIVE));
+  std::string active;
+  if (is_active) {
+    ASSIGN_OR_RETURN(active, read_xml(domain, 0));
+  }
+  ASSIGN_OR_RETURN(DomainFacts facts, read_domain_xml(is_active ? active : inactive));
+  VmDescription vm = std::move(facts.vm);
+  vm.state = state;
+  vm.inactive_xml = std::move(inactive);
+  vm.active_xml = std::move(active);
+  if (state == RunState::kManagedSave) {
+    vm.managed_save = std::filesystem::path(kSaveFolder) / (vm.name + ".save");
+  }
+  for (Disk& disk : vm.disks) {
+    if (auto status = complete_disk(connection, facts, disk); !status) {
+      return std::move(status).error().at("disk", disk.target);
+    }
+  }
+  return vm;
+}
+
+}  // namespace
+
+base::Result<VmDescription> describe(const Connection& connection,
+                                     const Domain& domain) {
+  auto vm = describe_by_name(connection, domain);
+  if (!vm) return std::move(vm).error().at("vm", virDomainGetName(domain.get()));
+  return vm;
+}
+
+}  // namespace sealift::vm

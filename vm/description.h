@@ -1,0 +1,74 @@
+// What a VM on libvirt is made of, read from the live domain.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/uuid.h"
+#include "vm/connection.h"
+
+namespace sealift::vm {
+
+enum class RunState { kRunning, kPaused, kShutOff, kManagedSave, kCrashed };
+
+struct BackingFile {
+  std::filesystem::path path;
+  std::string format;
+};
+
+/// A disk that holds data of this VM (`device='disk'`). Drives with removable media and
+/// empty ones are in `removable_targets`.
+struct Disk {
+  std::string target;  ///< "vda".
+  std::string bus;     ///< "virtio", "scsi", "sata", ...
+  std::string type;    ///< "file" or "block"; others are refused by describe().
+  std::filesystem::path path;
+  std::string format;  ///< "qcow2" or "raw", as the live domain states it.
+  std::vector<BackingFile> backing;  ///< From the one right below to the base.
+  std::uint64_t size = 0;            ///< Bytes that the guest sees.
+  bool is_read_only = false;
+  bool is_shareable = false;
+  bool has_iothread = false;  ///< On the disk or its SCSI controller, live.
+};
+
+struct Firmware {
+  std::filesystem::path loader;
+  std::filesystem::path nvram;  ///< Empty: none.
+  std::filesystem::path nvram_template;
+  bool is_secure_boot = false;
+};
+
+struct Vtpm {
+  std::string model;                      ///< "tpm-crb", "tpm-tis".
+  std::string version;                    ///< "2.0".
+  std::filesystem::path state_directory;  ///< .../swtpm/UUID/tpm2
+  std::optional<base::Uuid> secret;       ///< None: the state is not encrypted.
+};
+
+struct VmDescription {
+  std::string name;
+  base::Uuid uuid;
+  RunState state = RunState::kShutOff;
+  std::string inactive_xml;  ///< With security information (VIR_DOMAIN_XML_SECURE).
+  std::string active_xml;    ///< Empty when not running.
+  std::vector<Disk> disks;
+  std::vector<std::string> removable_targets;
+  std::optional<Firmware> firmware;
+  std::optional<Vtpm> vtpm;
+  std::optional<std::filesystem::path> managed_save;
+  std::vector<std::string> mac_addresses;
+};
+
+/// Reads the domain from the live XML where there is one, the backing chains from the
+/// images (`qemu-img info -U`), formats as stated, never probed.
+///
+/// errors  kRefused: something that cannot be carried (TPM 1.2, passthrough TPM,
+/// network
+///         disks, LUKS inside qcow2, ...): names the element.  kIo: a file is missing
+///         or cannot be read; names VM, component and file.  kHypervisor.
+base::Result<VmDescription> describe(const Connection& connection,
+                                     const Domain& domain);
+
+}  // namespace sealift::vm

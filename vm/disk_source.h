@@ -1,0 +1,40 @@
+// The content of a disk at the instant of a snapshot.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace sealift::vm {
+
+/// Gets one piece of a disk: `bytes` from `offset`, both multiples of the piece size
+/// but for the disk's tail. Called from several threads at once; each offset once.
+using PieceSink =
+    std::function<base::Status(std::uint64_t offset, base::ByteView bytes)>;
+
+/// Told, from one thread at a time, that every piece below `offset` was given to the
+/// sink or is a hole.
+using Progress = std::function<base::Status(std::uint64_t offset)>;
+
+/// Ownership  Belongs to its Capture, which outlives it.
+class DiskSource {
+ public:
+  virtual ~DiskSource() = default;
+  virtual const std::string& target() const = 0;  ///< "vda".
+  virtual std::uint64_t size() const = 0;         ///< Bytes.
+
+  /// Gives every piece that is allocated (holds data) to `sink`, `jobs` at a time.
+  /// A piece that is partly a hole comes whole, zeros included. No reply of an NBD
+  /// server ever waits for `sink`: each thread has read its reply before it calls.
+  /// errors  kIo: names disk and offset.  kInterrupted: `stop` was asked.  What `sink`
+  ///         or `progress` returns.
+  virtual base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
+                                      const PieceSink& sink, const Progress& progress,
+                                      std::stop_token stop) = 0;
+};
+
+}  // namespace sealift::vm

@@ -1,0 +1,154 @@
+#include "vm/image_file_source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "vm/nbd_reader.h"
+#include "vm/read_only_server.h"
+#include "vm/read_pieces.h"
+
+namespace sealift::vm {
+
+namespace {
+
+constexpr unsigned kMostReaders = 8;
+
+// A raw image. Threads: the descriptor's position belongs to whoever asks for extents,
+// and one thread at a time does.
+class RawReader final : public DiskReader {
+ public:
+  RawReader(int file, std::uint64_t size, std::uint64_t file_size, bool has_holes)
+      : file_(file), size_(size), file_size_(file_size), has_holes_(has_holes) {}
+
+  base::Result<std::vector<Extent>> extents(std::uint64_t offset,
+                                            std::uint64_t size) override {
+    if (!has_holes_) return std::vector<Extent>{{size, false}};
+    const off_t data = ::lseek(file_, static_cast<off_t>(offset), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return std::vector<Extent>{{size, true}};
+    if (data < 0) return base::system_error(errno, "cannot list what the disk holds");
+    const auto begin = static_cast<std::uint64_t>(data);
+    if (begin > offset) {
+      return std::vector<Extent>{{std::min(begin - offset, size), true}};
+    }
+    const off_t hole = ::lseek(file_, data, SEEK_HOLE);
+    if (hole < 0) return base::system_error(errno, "cannot list what the disk holds");
+    const auto end = static_cast<std::uint64_t>(hole);
+    return std::vector<Extent>{{std::min(end - offset, size), false}};
+  }
+
+  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    while (!bytes.empty()) {
+      // A disk is whole sectors; a file that is not ends in zeros.
+      if (offset >= file_size_ && offset < size_) {
+        std::ranges::fill(bytes, std::byte{0});
+        return base::Done{};
+      }
+      const ssize_t count =
+          ::pread(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) {
+        return base::system_error(errno, "cannot read the disk")
+            .at("offset", std::to_string(offset));
+      }
+      if (count == 0) {
+        return base::Error(base::ErrorCode::kIo, "the disk became shorter")
+            .at("offset", std::to_string(offset));
+      }
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      offset += static_cast<std::uint64_t>(count);
+    }
+    return base::Done{};
+  }
+
+ private:
+  int file_;
+  std::uint64_t size_;
+  std::uint64_t file_size_;
+  bool has_holes_;
+};
+
+class ImageFileSource final : public DiskSource {
+ public:
+  explicit ImageFileSource(Disk disk) : disk_(std::move(disk)) {}
+
+  const std::string& target() const override { return disk_.target; }
+  std::uint64_t size() const override { return disk_.size; }
+
+  base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
+                              const PieceSink& sink, const Progress& progress,
+                              std::stop_token stop) override {
+    if (readers_.empty()) {
+      const unsigned count = std::clamp(jobs, 1U, kMostReaders);
+      if (auto status = disk_.format == "raw" ? open_raw(count) : open_server(count);
+          !status) {
+        return located(std::move(status).error());
+      }
+    }
+    std::vector<DiskReader*> readers;
+    for (const auto& reader : readers_) readers.push_back(reader.get());
+    if (auto status =
+            read_pieces(readers, disk_.size, piece_size, sink, progress, stop);
+        !status) {
+      return located(std::move(status).error());
+    }
+    return base::Done{};
+  }
+
+ private:
+  base::Error located(base::Error error) const {
+    return std::move(error).at("file", disk_.path.string()).at("disk", disk_.target);
+  }
+
+  base::Status open_raw(unsigned count) {
+    file_ = base::FileDescriptor(::open(disk_.path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat found {};
+    if (!file_ || ::fstat(file_.get(), &found) != 0) {
+      return base::system_error(errno, "cannot open a disk image");
+    }
+    const bool is_file = S_ISREG(found.st_mode);
+    const auto file_size =
+        is_file ? static_cast<std::uint64_t>(found.st_size) : disk_.size;
+    for (unsigned i = 0; i < count; ++i) {
+      readers_.push_back(
+          std::make_unique<RawReader>(file_.get(), disk_.size, file_size, is_file));
+    }
+    return base::Done{};
+  }
+
+  base::Status open_server(unsigned count) {
+    ASSIGN_OR_RETURN(ReadOnlyServer server, ReadOnlyServer::start(disk_, count));
+    server_.emplace(std::move(server));
+    for (base::FileDescriptor& socket : server_->take_sockets()) {
+      auto reader = NbdReader::open(std::move(socket), "");
+      if (!reader) {
+        const std::string words = server_->words();
+        if (words.empty()) return std::move(reader).error();
+        return base::Error(base::ErrorCode::kIo, "cannot open a disk image")
+            .because(words);
+      }
+      if (reader.value()->size() != disk_.size) {
+        return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
+      }
+      readers_.push_back(std::move(reader).value());
+    }
+    return base::Done{};
+  }
+
+  Disk disk_;
+  base::FileDescriptor file_;
+  std::optional<ReadOnlyServer> server_;
+  std::vector<std::unique_ptr<DiskReader>> readers_;
+};
+
+}  // namespace
+
+std::unique_ptr<DiskSource> open_image_files(const Disk& disk) {
+  return std::make_unique<ImageFileSource>(disk);
+}
+
+}  // namespace sealift::vm

@@ -1,0 +1,77 @@
+#include "vm/nbd_disk_source.h"
+
+#include <algorithm>
+
+#include "vm/nbd_reader.h"
+
+namespace sealift::vm {
+
+namespace {
+
+class PulledDiskSource final : public DiskSource {
+ public:
+  PulledDiskSource(const Disk& disk, std::filesystem::path socket, GuardProcess& guard,
+                   unsigned most_connections, ExplainFailure explain)
+      : target_(disk.target),
+        size_(disk.size),
+        socket_(std::move(socket)),
+        guard_(guard),
+        most_connections_(most_connections),
+        explain_(std::move(explain)) {}
+
+  const std::string& target() const override { return target_; }
+  std::uint64_t size() const override { return size_; }
+
+  base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
+                              const PieceSink& sink, const Progress& progress,
+                              std::stop_token stop) override {
+    if (auto status = connect_all(std::clamp(jobs, 1U, most_connections_)); !status) {
+      return explain_(std::move(status).error()).at("disk", target_);
+    }
+    std::vector<DiskReader*> readers;
+    for (const auto& reader : readers_) readers.push_back(reader.get());
+    if (auto status = read_pieces(readers, size_, piece_size, sink, progress, stop);
+        !status) {
+      return explain_(std::move(status).error()).at("disk", target_);
+    }
+    return base::Done{};
+  }
+
+ private:
+  base::Status connect_all(unsigned count) {
+    while (readers_.size() < count) {
+      // The guard has it before it is connected: it must know every connection, and
+      // end those whose handshake we did not live to finish.
+      ASSIGN_OR_RETURN(base::FileDescriptor socket, make_socket());
+      RETURN_IF_ERROR(guard_.hold_socket(socket.get()));
+      RETURN_IF_ERROR(connect_to_socket(socket, socket_.string()));
+      ASSIGN_OR_RETURN(auto reader, NbdReader::open(std::move(socket), target_));
+      if (reader->size() != size_) {
+        return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
+      }
+      readers_.push_back(std::move(reader));
+    }
+    return base::Done{};
+  }
+
+  std::string target_;
+  std::uint64_t size_;
+  std::filesystem::path socket_;
+  GuardProcess& guard_;
+  unsigned most_connections_;
+  ExplainFailure explain_;
+  std::vector<std::unique_ptr<NbdReader>> readers_;
+};
+
+}  // namespace
+
+std::unique_ptr<DiskSource> open_pulled_disk(const Disk& disk,
+                                             const std::filesystem::path& socket,
+                                             GuardProcess& guard,
+                                             unsigned most_connections,
+                                             ExplainFailure explain) {
+  return std::make_unique<PulledDiskSource>(disk, socket, guard, most_connections,
+                                            std::move(explain));
+}
+
+}  // namespace sealift::vm

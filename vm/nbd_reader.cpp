@@ -1,0 +1,117 @@
+#include "vm/nbd_reader.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/byte_count.h"
+
+namespace sealift::vm {
+
+namespace {
+
+constexpr const char* kContext = LIBNBD_CONTEXT_BASE_ALLOCATION;
+// Lengths of NBD requests have 32 bits.
+constexpr std::uint64_t kQuestionLimit = 2 * base::kGiB;
+
+base::Error nbd_error(std::string what) {
+  const char* words = nbd_get_error();
+  return base::Error(base::ErrorCode::kIo, std::move(what))
+      .because(words == nullptr ? "" : words);
+}
+
+// Called by libnbd; `entries` are pairs of a length and its flags.
+int note_extents(void* user_data, const char* context, std::uint64_t /*offset*/,
+                 std::uint32_t* entries, std::size_t count, int* /*error*/) {
+  if (std::strcmp(context, kContext) != 0) return 0;
+  auto& found = *static_cast<std::vector<Extent>*>(user_data);
+  for (std::size_t i = 0; i + 1 < count; i += 2) {
+    found.push_back({entries[i], (entries[i + 1] & LIBNBD_STATE_ZERO) != 0});
+  }
+  return 0;
+}
+
+}  // namespace
+
+base::Result<base::FileDescriptor> make_socket() {
+  base::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return base::system_error(errno, "cannot make a socket");
+  return socket;
+}
+
+base::Status connect_to_socket(const base::FileDescriptor& socket,
+                               const std::string& path) {
+  // A folder's descriptor makes the longest path short enough for an address.
+  const std::filesystem::path place(path);
+  const base::FileDescriptor folder(
+      ::open(place.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) {
+    return base::system_error(errno, "cannot open the folder of a socket")
+        .at("socket", path);
+  }
+  const std::string name =
+      "/proc/self/fd/" + std::to_string(folder.get()) + "/" + place.filename().string();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path) {
+    return base::system_error(ENAMETOOLONG, "cannot connect to a socket")
+        .at("socket", path);
+  }
+  std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof address) != 0) {
+    return base::system_error(errno, "cannot connect to a socket").at("socket", path);
+  }
+  return base::Done{};
+}
+
+base::Result<std::unique_ptr<NbdReader>> NbdReader::open(
+    base::FileDescriptor socket, const std::string& export_name) {
+  std::unique_ptr<NbdReader> reader(new NbdReader);
+  reader->handle_.reset(nbd_create());
+  nbd_handle* handle = reader->handle_.get();
+  if (handle == nullptr) return nbd_error("cannot make an NBD client");
+  if (nbd_set_export_name(handle, export_name.c_str()) != 0 ||
+      nbd_add_meta_context(handle, kContext) != 0 ||
+      nbd_set_pread_initialize(handle, false) != 0 ||
+      nbd_connect_socket(handle, socket.release()) != 0) {
+    return nbd_error("cannot reach the disk over NBD");
+  }
+  const std::int64_t size = nbd_get_size(handle);
+  if (size < 0) return nbd_error("cannot learn the disk's size over NBD");
+  reader->size_ = static_cast<std::uint64_t>(size);
+  return reader;
+}
+
+base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
+                                                     std::uint64_t size) {
+  size = std::min(size, kQuestionLimit);
+  if (nbd_can_meta_context(handle_.get(), kContext) != 1) {
+    return std::vector<Extent>{{size, false}};
+  }
+  std::vector<Extent> found;
+  const nbd_extent_callback callback{note_extents, &found, nullptr};
+  if (nbd_block_status(handle_.get(), size, offset, callback, 0) != 0) {
+    return nbd_error("cannot list what the disk holds")
+        .at("offset", std::to_string(offset));
+  }
+  if (found.empty()) {
+    return base::Error(base::ErrorCode::kIo,
+                       "the NBD server does not say what it holds")
+        .at("offset", std::to_string(offset));
+  }
+  return found;
+}
+
+base::Status NbdReader::read(std::uint64_t offset, std::span<std::byte> bytes) {
+  if (nbd_pread(handle_.get(), bytes.data(), bytes.size(), offset, 0) != 0) {
+    return nbd_error("cannot read the disk").at("offset", std::to_string(offset));
+  }
+  return base::Done{};
+}
+
+}  // namespace sealift::vm

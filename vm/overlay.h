@@ -1,0 +1,44 @@
+// Disks that are read from a frozen image, under an overlay that takes the writes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vm/capture_traces.h"
+#include "vm/connection.h"
+#include "vm/description.h"
+
+namespace sealift::vm {
+
+/// Where the overlay of a run of ours goes: beside the image of `disk`: its name tells
+/// whose it is.
+Overlay plan_overlay(const Disk& disk, const std::string& run);
+
+/// Whether `path` is the name of an overlay of ours.
+bool is_overlay(const std::filesystem::path& path);
+
+/// Makes the file of `overlay`, empty, above the image of `disk`, which may be in use.
+/// errors  kIo.
+base::Status make_overlay(const Overlay& overlay, const Disk& disk);
+
+/// Makes an empty qcow2 image. errors  kIo.
+base::Status make_image(const std::filesystem::path& path, std::uint64_t size);
+
+/// Makes `overlays`, whose files are there, the active images of their disks, all at
+/// once; what lies below is frozen. `targets` are all disks and drives of the VM.
+/// errors  kHypervisor: nothing changed.
+base::Status freeze_under_overlays(const Domain& domain,
+                                   const std::vector<Overlay>& overlays,
+                                   const std::vector<std::string>& targets);
+
+/// Merges the overlay into its base, makes the base the active image again, removes the
+/// overlay. One that is not in use is only removed. For a VM that is off, by qemu-img
+/// and a new definition.
+/// errors  kHypervisor, kIo: the overlay is still there and still in use.
+base::Status commit_overlay(const Domain& domain, const Overlay& overlay);
+
+/// Overlays of ours that the VM's definition names. errors  kHypervisor, kCorrupt.
+base::Result<std::vector<Overlay>> find_overlays(const Domain& domain);
+
+}  // namespace sealift::vm

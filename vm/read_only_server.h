@@ -1,0 +1,44 @@
+// qemu-nbd reading an image, with its whole chain stated, for this process alone.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "vm/description.h"
+
+namespace sealift::vm {
+
+/// An image that is only read, each layer's format stated and none probed. No lock is
+/// taken: whoever wants to start the VM is not kept from it, so the reader has to see
+/// for himself that nobody wrote.
+/// Invariants  The process ends when its last connection closes, so also when we die.
+///             Its listening socket has no name by the time it runs.
+class ReadOnlyServer {
+ public:
+  /// errors  kNotFound: qemu-nbd is not installed.  kIo.
+  static base::Result<ReadOnlyServer> start(const Disk& disk, unsigned connections);
+
+  ReadOnlyServer(ReadOnlyServer&& other) noexcept;
+  ReadOnlyServer& operator=(ReadOnlyServer&&) = delete;
+  ReadOnlyServer(const ReadOnlyServer&) = delete;
+  ReadOnlyServer& operator=(const ReadOnlyServer&) = delete;
+  /// Ends the process.
+  ~ReadOnlyServer();
+
+  /// Connected sockets, each given away once.
+  std::vector<base::FileDescriptor> take_sockets() { return std::move(sockets_); }
+
+  /// What qemu-nbd complained about so far.
+  std::string words() const;
+
+ private:
+  ReadOnlyServer() = default;
+  pid_t process_ = -1;
+  base::FileDescriptor log_;
+  std::vector<base::FileDescriptor> sockets_;
+};
+
+}  // namespace sealift::vm
