@@ -1,0 +1,62 @@
+// Takes snapshots of VMs into a repository.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "archive/archive_writer.h"
+#include "archive/repository.h"
+#include "base/timestamp.h"
+#include "catalog/catalog.h"
+#include "keyvault/vault.h"
+#include "vm/connection.h"
+
+namespace sealift::backup {
+
+enum class Missing { kFails, kAllowed };
+
+struct BackupRequest {
+  std::vector<std::string> vms;       ///< Names or UUIDs, each once.
+  Missing missing = Missing::kFails;  ///< --allow-incomplete
+  std::optional<std::filesystem::path> scratch_directory;
+  std::map<std::string, std::filesystem::path> vtpm_secret_files;  ///< By VM as named.
+  std::optional<std::uint64_t> read_limit;                         ///< Bytes a second.
+  std::optional<std::uint64_t> write_limit;                        ///< Bytes a second.
+  std::string cluster;  ///< From the configuration; default the host's name.
+  std::string host;
+  archive::ArchiveOptions archive_options;
+};
+
+/// Everything a backup works with. Owned by the caller.
+struct BackupEnvironment {
+  const vm::Connection& connection;
+  archive::Repository& repository;
+  const archive::RepositoryKeys& keys;
+  keyvault::KeyVault& vault;
+  catalog::Catalog& catalog;
+  const base::Clock& clock;
+  /// Words for people while it runs ("vda: 1.2 GiB of 4.0 GiB"); may be empty.
+  std::function<void(const std::string& vm, const std::string& words)> progress;
+};
+
+struct VmOutcome {
+  std::string vm;
+  std::optional<base::Error> error;  ///< Then no snapshot of this VM was made.
+  catalog::Snapshot snapshot;
+  std::vector<std::string> warnings;  ///< "the vTPM state is not encrypted", ...
+  std::chrono::milliseconds pause{0};
+};
+
+/// One VM after the other; one VM's failure never stops the others. The catalog is
+/// refreshed before and after.
+/// errors  What concerns the run as a whole and touched no VM: kCorrupt, kBusy, kIo.
+base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
+                                                const BackupRequest& request,
+                                                std::stop_token stop);
+
+}  // namespace sealift::backup

@@ -1,0 +1,37 @@
+#include "backup/disk_pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace sealift::backup {
+
+base::Status store_disk(vm::DiskSource& disk, archive::ComponentWriter& component,
+                        const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
+                        const PipelineLimits& limits,
+                        std::atomic<std::uint64_t>& read_bytes,
+                        const DiskProgress& progress, const std::stop_token& stop) {
+  const auto keep_to_limits = [&](std::size_t piece) {
+    const std::uint64_t total = read_bytes.fetch_add(piece) + piece;
+    const auto now = std::chrono::steady_clock::now();
+    sleep_unless_stopped(
+        std::max(limits.read.delay(total, now),
+                 limits.write.delay(archive.counts().stored_bytes, now)),
+        stop);
+  };
+  const vm::PieceSink store = [&](std::uint64_t offset,
+                                  base::ByteView bytes) -> base::Status {
+    RETURN_IF_ERROR(component.put(offset / chunk_size, bytes));
+    keep_to_limits(bytes.size());
+    return base::Done{};
+  };
+  const vm::Progress advance = [&](std::uint64_t offset) -> base::Status {
+    RETURN_IF_ERROR(component.finish_below(offset / chunk_size));
+    if (progress) progress(offset, disk.size());
+    return base::Done{};
+  };
+  auto status = disk.read_allocated(chunk_size, limits.jobs, store, advance, stop);
+  if (!status) return std::move(status).error().at("disk", disk.target());
+  return base::Done{};
+}
+
+}  // namespace sealift::backup

@@ -1,0 +1,35 @@
+// From a captured disk into the archive.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <stop_token>
+
+#include "archive/archive_writer.h"
+#include "backup/throttle.h"
+#include "vm/disk_source.h"
+
+namespace sealift::backup {
+
+struct PipelineLimits {
+  Throttle read;
+  Throttle write;
+  unsigned jobs = 2;
+};
+
+/// How far it is, for people: bytes of the disk below which all is read.
+using DiskProgress = std::function<void(std::uint64_t offset, std::uint64_t size)>;
+
+/// Stores every allocated chunk of `disk`. Each of `jobs` threads takes a chunk from
+/// the disk to the archive, start to finish, so that no reply of an NBD server waits.
+///
+/// chunk_size  Bytes; the pieces that are read.
+/// read_bytes  Counts what was read, over all disks of a run; limits are kept over it.
+/// errors  What the disk or the archive says; kInterrupted.
+base::Status store_disk(vm::DiskSource& disk, archive::ComponentWriter& component,
+                        const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
+                        const PipelineLimits& limits,
+                        std::atomic<std::uint64_t>& read_bytes,
+                        const DiskProgress& progress, const std::stop_token& stop);
+
+}  // namespace sealift::backup

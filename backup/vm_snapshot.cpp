@@ -1,0 +1,251 @@
+#include "backup/vm_snapshot.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "backup/disk_pipeline.h"
+#include "backup/fresh_catalog.h"
+#include "backup/protection.h"
+#include "backup/verdict.h"
+#include "backup/vm_lock.h"
+#include "base/byte_count.h"
+#include "vm/capture.h"
+#include "vm/description.h"
+#include "vm/vtpm_secret.h"
+
+namespace sealift::backup {
+
+namespace {
+
+std::optional<std::filesystem::path> secret_file_of(
+    const BackupRequest& request, const std::string& vm,
+    const vm::VmDescription& description) {
+  for (const std::string& name : {vm, description.name, description.uuid.text()}) {
+    const auto file = request.vtpm_secret_files.find(name);
+    if (file != request.vtpm_secret_files.end()) return file->second;
+  }
+  return std::nullopt;
+}
+
+base::Result<std::optional<vm::VtpmSecret>> read_secret(
+    const BackupEnvironment& environment, const BackupRequest& request,
+    const std::string& vm, const vm::VmDescription& description) {
+  if (!description.vtpm || !description.vtpm->secret)
+    return std::optional<vm::VtpmSecret>();
+  ASSIGN_OR_RETURN(
+      vm::VtpmSecret secret,
+      vm::read_vtpm_secret(environment.connection, *description.vtpm->secret,
+                           secret_file_of(request, vm, description)));
+  return std::optional(std::move(secret));
+}
+
+// Without its key a vTPM stays shut for ever; --allow-incomplete records that loudly.
+base::Result<Protection> protect_or_record(
+    const BackupRequest& request, const vm::VmDescription& description,
+    const std::vector<vm::CapturedFile>& files,
+    base::Result<std::optional<vm::VtpmSecret>> secret,
+    const std::vector<keyvault::Recipient>& recipients) {
+  auto protection = secret ? protect(description, files, secret.value(), recipients)
+                           : base::Result<Protection>(std::move(secret).error());
+  if (protection || request.missing == Missing::kFails) return protection;
+  const base::Error& error = protection.error();
+  Protection incomplete;
+  incomplete.guest_state = {"guest-state", "complete", "its key was not proved"};
+  incomplete.protection_key = {"protection-key", "incomplete", error.what()};
+  incomplete.warnings.push_back(
+      "the snapshot is incomplete, the restored guest will not "
+      "unlock: " +
+      error.what());
+  return incomplete;
+}
+
+base::Status add_files(archive::ArchiveWriter& writer,
+                       const std::vector<vm::CapturedFile>& files) {
+  for (const vm::CapturedFile& file : files) {
+    auto attributes = file.attributes;
+    if (!file.path.empty()) attributes["path"] = file.path.string();
+    RETURN_IF_ERROR(
+        writer.add_file(file.kind, file.name, file.content, std::move(attributes)));
+  }
+  return base::Done{};
+}
+
+std::map<std::string, std::string> disk_attributes(const vm::Disk& disk) {
+  return {{"target", disk.target},
+          {"bus", disk.bus},
+          {"format", disk.format},
+          {"path", disk.path.string()}};
+}
+
+base::Result<std::unique_ptr<vm::Capture>> begin_capture(
+    const BackupEnvironment& environment, const vm::Domain& domain,
+    const vm::VmDescription& description, const vm::CaptureOptions& options) {
+  const bool is_live = description.state == vm::RunState::kRunning ||
+                       description.state == vm::RunState::kPaused;
+  return is_live
+             ? vm::capture_running(environment.connection, domain, description, options)
+             : vm::capture_stopped(environment.connection, domain, description,
+                                   options);
+}
+
+class SnapshotTaker {
+ public:
+  SnapshotTaker(BackupEnvironment& environment, const BackupRequest& request,
+                const std::string& vm, const std::stop_token& stop)
+      : environment_(environment), request_(request), vm_(vm), stop_(stop) {}
+
+  base::Result<TakenSnapshot> take() {
+    ASSIGN_OR_RETURN(const vm::Domain domain,
+                     vm::find_domain(environment_.connection, vm_));
+    ASSIGN_OR_RETURN(vm::VmDescription description,
+                     vm::describe(environment_.connection, domain));
+    ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, description.uuid));
+    vm::CaptureOptions options;
+    options.scratch_directory = request_.scratch_directory;
+    options.checkpoint_prefix =
+        "sealift-" + environment_.repository.id().hex().substr(0, 16) + "-";
+    ASSIGN_OR_RETURN(taken_.warnings, vm::clean_up_after_earlier_run(
+                                          environment_.connection, domain, options));
+    if (!taken_.warnings.empty()) {
+      // What was cleaned up may have been part of the description.
+      ASSIGN_OR_RETURN(description, vm::describe(environment_.connection, domain));
+    }
+    auto secret = read_secret(environment_, request_, vm_, description);
+    if (!secret && request_.missing == Missing::kFails)
+      return std::move(secret).error();
+
+    ASSIGN_OR_RETURN(const std::unique_ptr<vm::Capture> capture,
+                     begin_capture(environment_, domain, description, options));
+    taken_.pause = capture->pause();
+    ASSIGN_OR_RETURN(
+        Protection protection,
+        protect_or_record(request_, description, capture->files(), std::move(secret),
+                          environment_.repository.document().recipients));
+    std::ranges::copy(protection.warnings, std::back_inserter(taken_.warnings));
+    ASSIGN_OR_RETURN(const std::unique_ptr<archive::ArchiveWriter> writer,
+                     archive::ArchiveWriter::begin(
+                         environment_.repository, environment_.keys,
+                         environment_.vault.signing_key(), environment_.catalog,
+                         capture->instant(), request_.archive_options));
+    RETURN_IF_ERROR(add_files(*writer, capture->files()));
+    RETURN_IF_ERROR(store_large_files(*writer, *capture));
+    RETURN_IF_ERROR(store_disks(*writer, *capture, description));
+    RETURN_IF_ERROR(capture->finish());
+    RETURN_IF_ERROR(commit(*writer, *capture, description, std::move(protection)));
+    return std::move(taken_);
+  }
+
+ private:
+  base::Status store_disks(archive::ArchiveWriter& writer, const vm::Capture& capture,
+                           const vm::VmDescription& description) {
+    const auto start = std::chrono::steady_clock::now();
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    const PipelineLimits limits{Throttle(request_.read_limit, start),
+                                Throttle(request_.write_limit, start),
+                                std::min(cores, 4U)};
+    const std::uint32_t chunk_size = environment_.repository.document().chunk_size;
+    std::atomic<std::uint64_t> read_bytes = 0;
+    for (const std::unique_ptr<vm::DiskSource>& source : capture.disks()) {
+      const auto disk =
+          std::ranges::find(description.disks, source->target(), &vm::Disk::target);
+      ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
+                       writer.add_component("disk", source->target(),
+                                            archive::IdScope::kShared, source->size()));
+      RETURN_IF_ERROR(store_disk(*source, *component, writer, chunk_size, limits,
+                                 read_bytes, progress_of(source->target()), stop_));
+      RETURN_IF_ERROR(component->finish(disk == description.disks.end()
+                                            ? std::map<std::string, std::string>()
+                                            : disk_attributes(*disk)));
+    }
+    return base::Done{};
+  }
+
+  base::Status store_large_files(archive::ArchiveWriter& writer,
+                                 const vm::Capture& capture) {
+    base::Bytes chunk;
+    const std::uint64_t chunk_size = environment_.repository.document().chunk_size;
+    for (const std::unique_ptr<vm::LargeFile>& file : capture.large_files()) {
+      ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
+                       writer.add_component(file->kind(), file->name(),
+                                            archive::IdScope::kPrivate, file->size()));
+      for (std::uint64_t offset = 0; offset < file->size(); offset += chunk_size) {
+        if (stop_.stop_requested()) {
+          return base::Error(base::ErrorCode::kInterrupted, "the run was stopped");
+        }
+        chunk.resize(std::min(chunk_size, file->size() - offset));
+        RETURN_IF_ERROR(file->read(offset, chunk));
+        RETURN_IF_ERROR(component->put(offset / chunk_size, chunk));
+        RETURN_IF_ERROR(component->finish_below(offset / chunk_size));
+      }
+      RETURN_IF_ERROR(component->finish({{"path", file->path().string()}}));
+    }
+    return base::Done{};
+  }
+
+  DiskProgress progress_of(const std::string& target) const {
+    if (!environment_.progress) return nullptr;
+    return [this, target](std::uint64_t offset, std::uint64_t size) {
+      environment_.progress(vm_, target + ": " + base::ByteCount(offset).text() +
+                                     " of " + base::ByteCount(size).text());
+    };
+  }
+
+  base::Status commit(archive::ArchiveWriter& writer, const vm::Capture& capture,
+                      const vm::VmDescription& description, Protection protection) {
+    archive::Manifest manifest;
+    manifest.vm_name = description.name;
+    manifest.vm_uuid = description.uuid.text();
+    manifest.platform = "libvirt";
+    manifest.cluster = request_.cluster;
+    manifest.host = request_.host;
+    manifest.created = capture.instant();
+    manifest.kind = "full";
+    manifest.read = "all";
+    manifest.verdicts = judge(description, capture.files(), protection);
+    for (const archive::ProtectionKeyFile& file : protection.files) {
+      manifest.protection_keys.push_back(file.entry);
+    }
+    manifest.consistency = capture.facts();
+    manifest.consistency["pause_milliseconds"] =
+        std::to_string(capture.pause().count());
+    for (auto& [program, version] : vm::host_versions(environment_.connection)) {
+      manifest.versions[program] = version;
+    }
+    manifest.versions["sealift"] = SEALIFT_VERSION;
+
+    const archive::SignerId own = environment_.vault.signing_key().public_key().id();
+    // Another process of this host, or an earlier VM of this run, may have published a
+    // record that the vault does not remember: looked up under the lock, it cannot fork
+    // the chain.
+    const auto known = [&]() -> base::Result<keyvault::ChainHead> {
+      RETURN_IF_ERROR(refresh_catalog(environment_));
+      return environment_.catalog.head(own);
+    };
+    const auto write =
+        [&](archive::ChainPosition position) -> base::Result<archive::Sha256Digest> {
+      ASSIGN_OR_RETURN(
+          taken_.committed,
+          writer.commit(std::move(manifest), std::move(protection.files), position));
+      return taken_.committed.record_digest;
+    };
+    return archive::extend_chain_after(environment_.vault, environment_.repository.id(),
+                                       known, write);
+  }
+
+  BackupEnvironment& environment_;
+  const BackupRequest& request_;
+  const std::string& vm_;
+  const std::stop_token& stop_;
+  TakenSnapshot taken_;
+};
+
+}  // namespace
+
+base::Result<TakenSnapshot> take_snapshot(BackupEnvironment& environment,
+                                          const BackupRequest& request,
+                                          const std::string& vm,
+                                          const std::stop_token& stop) {
+  return SnapshotTaker(environment, request, vm, stop).take();
+}
+
+}  // namespace sealift::backup
