@@ -1,0 +1,183 @@
+#include "restore/prepare.h"
+
+#include <algorithm>
+
+#include "base/byte_count.h"
+#include "restore/checks.h"
+#include "restore/libvirt_target.h"
+#include "restore/plan.h"
+#include "restore/run.h"
+#include "restore/snapshot_contents.h"
+#include "restore/volume_checks.h"
+
+namespace sealift::restore {
+
+namespace {
+
+class Prepared final : public PreparedRestore {
+ public:
+  Prepared(std::unique_ptr<Target> target, base::Filesystem& filesystem)
+      : target_(std::move(target)), filesystem_(filesystem) {}
+
+  const RestorePlan& plan() const override { return plan_; }
+
+  base::Status run(std::stop_token stop) override {
+    if (plan_.is_blocked()) return blocked_error(plan_);
+    return run_restore(work_, *target_, filesystem_, std::move(stop));
+  }
+
+  base::Status prepare(const RestoreEnvironment& environment,
+                       const RestoreRequest& request, std::stop_token stop);
+
+ private:
+  base::Result<vm::RebuiltDefinition> rebuild(const RestoreRequest& request,
+                                              const vm::TargetHost& host,
+                                              const std::string& xml);
+  base::Status look_at_secret(ProtectionProof proof);
+  void list_steps();
+
+  std::unique_ptr<Target> target_;
+  base::Filesystem& filesystem_;
+  RestorePlan plan_;
+  RestoreWork work_;
+};
+
+base::Result<std::string> read_domain_xml(const archive::SnapshotReader& reader) {
+  for (const archive::Component& component : reader.manifest().components) {
+    if (component.kind != "config" || component.name != "domain.xml") continue;
+    ASSIGN_OR_RETURN(const base::Bytes content, read_component(reader, component));
+    return std::string(base::as_text(content));
+  }
+  return base::Error(base::ErrorCode::kCorrupt, "the snapshot holds no definition")
+      .at("component", "config domain.xml");
+}
+
+base::Status only_libvirt(const archive::Manifest& manifest) {
+  if (manifest.platform == "libvirt") return base::Done{};
+  return base::Error(base::ErrorCode::kRefused,
+                     "a snapshot of another platform cannot be restored on libvirt")
+      .at("platform", manifest.platform)
+      .at("vm", manifest.vm_name)
+      .next("get its files with --to-directory DIR");
+}
+
+base::Status Prepared::prepare(const RestoreEnvironment& environment,
+                               const RestoreRequest& request, std::stop_token stop) {
+  const SnapshotPlace place{environment.repository, environment.keys,
+                            environment.catalog};
+  work_.progress = environment.progress;
+  work_.after = request.after;
+  ASSIGN_OR_RETURN(work_.reader,
+                   open_snapshot(place, request.snapshot, &environment.identity));
+  const archive::SnapshotReader& reader = *work_.reader;
+  const archive::Manifest& manifest = reader.manifest();
+  RETURN_IF_ERROR(only_libvirt(manifest));
+  plan_.vm_name = manifest.vm_name;
+  plan_.vm_uuid = manifest.vm_uuid;
+  plan_.snapshot = request.snapshot.id;
+
+  ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
+                   volumes_of(reader, request.snapshot, stop));
+  ASSIGN_OR_RETURN(
+      const CheckedVolumes checked,
+      check_volumes(environment.repository, volumes, work_.progress, stop));
+  pass(plan_, "signatures",
+       "every byte of " + std::to_string(checked.volumes) + " volumes (" +
+           base::ByteCount(checked.bytes).text() + ") fits its signed sums");
+
+  ASSIGN_OR_RETURN(const std::string xml, read_domain_xml(reader));
+  ASSIGN_OR_RETURN(const vm::DefinitionFacts facts, vm::read_definition(xml));
+  ASSIGN_OR_RETURN(const vm::TargetHost host, target_->survey());
+  work_.uuid = facts.uuid;
+  ASSIGN_OR_RETURN(work_.places,
+                   choose_places(manifest, facts, host, request.storage_directory));
+  ASSIGN_OR_RETURN(vm::RebuiltDefinition definition, rebuild(request, host, xml));
+  ASSIGN_OR_RETURN(ProtectionProof proof,
+                   prove_protection_key(reader, environment.identity));
+
+  check_snapshot(plan_, manifest, facts);
+  check_protection(plan_, manifest, proof, facts);
+  check_identity(plan_, manifest, facts, host);
+  check_definition(plan_, definition);
+  check_host(plan_, facts, host);
+  check_places(plan_, manifest, work_.places, host);
+  work_.definition = std::move(definition.xml);
+  return look_at_secret(std::move(proof));
+}
+
+base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& request,
+                                                      const vm::TargetHost& host,
+                                                      const std::string& xml) {
+  return vm::rebuild_definition(
+      xml, definition_places(work_.places, host, request.allowed_elements));
+}
+
+// Defines nothing yet: a secret that is there with the same value needs no step.
+base::Status Prepared::look_at_secret(ProtectionProof proof) {
+  if (proof.state == StateProof::kOpens) {
+    vm::VtpmSecret secret;
+    base::Result<base::Uuid> uuid = base::Uuid::parse(proof.entry->key_name);
+    if (!uuid) {
+      return base::Error(base::ErrorCode::kCorrupt,
+                         "the manifest names a secret by no UUID")
+          .at("key name", proof.entry->key_name);
+    }
+    secret.uuid = uuid.value();
+    secret.usage = proof.entry->usage.empty() ? secret.uuid.text() : proof.entry->usage;
+    secret.description = "protection key of " + plan_.vm_name + ", restored by sealift";
+    secret.value = std::move(proof.key);
+    ASSIGN_OR_RETURN(const vm::SecretOnTarget found, target_->compare_secret(secret));
+    check_secret(plan_, secret, found);
+    if (found == vm::SecretOnTarget::kSameValue) {
+      plan_.steps.push_back({"use", "secret " + secret.uuid.text(), {}});
+    } else {
+      plan_.steps.push_back({"define", "secret " + secret.uuid.text(), {}});
+      work_.secret = std::move(secret);
+    }
+  }
+  list_steps();
+  return base::Done{};
+}
+
+void Prepared::list_steps() {
+  const Places& places = work_.places;
+  if (places.nvram) plan_.steps.push_back({"create", "NVRAM", places.nvram_path});
+  for (const PlacedComponent& file : places.guest_state) {
+    plan_.steps.push_back({"create", "vTPM state " + file.component.name, file.path});
+  }
+  for (const PlacedComponent& disk : places.disks) {
+    plan_.steps.push_back({"create",
+                           "disk " + disk.component.name + " (" +
+                               base::ByteCount(disk.component.size).text() + ", qcow2)",
+                           disk.path});
+  }
+  plan_.steps.push_back({"define", "VM \"" + plan_.vm_name + "\"", {}});
+  if (work_.after == AfterRestore::kStart) {
+    plan_.steps.push_back({"start", "VM \"" + plan_.vm_name + "\"", {}});
+  }
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<PreparedRestore>> prepare_restore_on(
+    std::unique_ptr<Target> target, base::Filesystem& filesystem,
+    const RestoreEnvironment& environment, const RestoreRequest& request,
+    std::stop_token stop) {
+  auto prepared = std::make_unique<Prepared>(std::move(target), filesystem);
+  RETURN_IF_ERROR(prepared->prepare(environment, request, std::move(stop)));
+  return std::unique_ptr<PreparedRestore>(std::move(prepared));
+}
+
+base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
+    const RestoreEnvironment& environment, const RestoreRequest& request,
+    std::stop_token stop) {
+  if (environment.connection == nullptr) {
+    return base::Error(base::ErrorCode::kUsage,
+                       "a restore needs a connection to libvirt, or a folder");
+  }
+  return prepare_restore_on(std::make_unique<LibvirtTarget>(*environment.connection),
+                            base::real_filesystem(), environment, request,
+                            std::move(stop));
+}
+
+}  // namespace sealift::restore

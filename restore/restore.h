@@ -1,0 +1,94 @@
+// Brings VMs back: first a plan, then a transaction.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "archive/repository.h"
+#include "catalog/catalog.h"
+#include "keyvault/recovery_key.h"
+#include "vm/connection.h"
+
+namespace sealift::restore {
+
+/// All of it outlives what is made with it.
+struct RestoreEnvironment {
+  const archive::Repository& repository;
+  const archive::RepositoryKeys& keys;
+  const catalog::Catalog& catalog;
+  const keyvault::RecoveryKey& identity;
+  /// Null for a restore to a folder.
+  const vm::Connection* connection = nullptr;
+  std::function<void(const std::string& words)> progress;
+};
+
+enum class AfterRestore { kLeaveOff, kStart };
+
+struct RestoreRequest {
+  catalog::Snapshot snapshot;
+  std::optional<std::filesystem::path> storage_directory;  ///< --storage-dir
+  std::set<std::string> allowed_elements;                  ///< --allow-element
+  AfterRestore after = AfterRestore::kLeaveOff;
+};
+
+enum class CheckState { kPass, kWarn, kBlock };
+
+/// One line of a plan.
+struct PlanCheck {
+  std::string name;  ///< "signatures", "key opens the vTPM", "name", "disk vda", ...
+  CheckState state = CheckState::kPass;
+  std::string detail;  ///< What was found.
+  std::string fix;     ///< For kWarn and kBlock: what to do.
+};
+
+struct PlanStep {
+  std::string action;          ///< "create", "define", "use", "start".
+  std::string what;            ///< "disk vda (1.5 GiB of 10.0 GiB)".
+  std::filesystem::path path;  ///< Empty for what is no file.
+};
+
+struct RestorePlan {
+  std::string vm_name;
+  std::string vm_uuid;
+  archive::ArchiveId snapshot;
+  std::vector<PlanCheck> checks;
+  std::vector<PlanStep> steps;
+  bool is_blocked() const;
+};
+
+/// A plan with what it found out, ready to run. Nothing was touched.
+class PreparedRestore {
+ public:
+  virtual ~PreparedRestore() = default;
+  virtual const RestorePlan& plan() const = 0;
+
+  /// Runs it as a transaction: secret, NVRAM, vTPM state, disks, definition; what it
+  /// created is removed again if a later step fails or `stop` is asked.
+  /// errors  kRefused: the plan is blocked; every blocker is a next step.  Others: the
+  ///         step that failed; "nothing was left behind", or what was.
+  virtual base::Status run(std::stop_token stop) = 0;
+};
+
+/// Every signature, sum, key, name, path and collision is looked at first. Signatures
+/// and sums of every volume needed are checked byte for byte, and the protection key is
+/// proved to open the guest state.
+/// errors  kCorrupt, kWrongKey, kHypervisor, kIo: there is no plan to be made.
+///         kRefused: a snapshot of another platform.  kInterrupted.
+base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
+    const RestoreEnvironment& environment, const RestoreRequest& request,
+    std::stop_token stop);
+
+/// The VM's files: disks as sparse raw images named after their targets, everything
+/// else as on the source, and the protection-key files. `folder` is new or empty.
+/// errors  as above; the folder is left as it was.
+base::Status restore_to_directory(const RestoreEnvironment& environment,
+                                  const catalog::Snapshot& snapshot,
+                                  const std::filesystem::path& folder,
+                                  std::stop_token stop);
+
+}  // namespace sealift::restore

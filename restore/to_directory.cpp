@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "base/byte_count.h"
+#include "restore/new_folder.h"
+#include "restore/restore.h"
+#include "restore/snapshot_contents.h"
+#include "restore/undo.h"
+#include "restore/volume_checks.h"
+#include "restore/workers.h"
+#include "vm/disk_target.h"
+
+namespace sealift::restore {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kPrivateFile = 0600;
+constexpr mode_t kPrivateFolder = 0700;
+
+base::Status must_be_new_or_empty(const fs::path& folder) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(folder, failure);
+  if (status.type() == fs::file_type::not_found) return base::Done{};
+  if (failure) {
+    return base::system_error(failure.value(), "cannot look into the folder")
+        .at("folder", folder.string());
+  }
+  const bool is_empty =
+      fs::is_directory(status) && fs::is_empty(folder, failure) && !failure;
+  if (is_empty) return base::Done{};
+  return base::Error(base::ErrorCode::kRefused,
+                     "the folder is not empty and is left as it is")
+      .at("folder", folder.string())
+      .next("name a new or empty folder");
+}
+
+// As on the source; only libvirt's disks have no file of their own to be as.
+std::string file_name(const archive::Manifest& manifest,
+                      const archive::Component& component) {
+  const bool is_content = component.kind == "disk" && manifest.platform == "libvirt";
+  return is_content ? component.name + ".raw" : component.name;
+}
+
+// As the manifest may name things; the source's own dots in front are kept.
+bool is_plain_name(const std::string& name) {
+  constexpr std::string_view kCharacters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_not_of(kCharacters) == std::string::npos;
+}
+
+// Names become files in the folder, each its own.
+base::Status must_have_own_names(const archive::SnapshotReader& reader) {
+  std::set<std::string> names;
+  const auto is_own = [&names](const std::string& name) {
+    return is_plain_name(name) && names.insert(name).second;
+  };
+  for (const archive::Component& component : reader.manifest().components) {
+    if (is_own(file_name(reader.manifest(), component))) continue;
+    return base::Error(base::ErrorCode::kCorrupt,
+                       "the manifest names what cannot be a file of its own")
+        .at("component", component.kind + " " + component.name);
+  }
+  for (const auto& [member, text] : reader.protection_keys()) {
+    if (is_own(member)) continue;
+    return base::Error(base::ErrorCode::kCorrupt,
+                       "a protection-key file cannot be a file of its own")
+        .at("member", member);
+  }
+  return base::Done{};
+}
+
+class Writing {
+ public:
+  Writing(const RestoreEnvironment& environment, const archive::SnapshotReader& reader,
+          fs::path folder, std::stop_token stop)
+      : environment_(environment),
+        reader_(reader),
+        folder_(std::move(folder)),
+        stop_(std::move(stop)) {}
+
+  base::Status all() {
+    RETURN_IF_ERROR(make_missing_folders(folder_, kPrivateFolder, undo_));
+    for (const archive::Component& component : reader_.manifest().components) {
+      base::Status status = write_component(component);
+      if (status) continue;
+      return std::move(status).error().at("component",
+                                          component.kind + " " + component.name);
+    }
+    for (const auto& [member, text] : reader_.protection_keys()) {
+      RETURN_IF_ERROR(write_key_file(member, text));
+    }
+    return base::Done{};
+  }
+
+  base::Error roll_back(base::Error error) { return undo_.roll_back(std::move(error)); }
+
+ private:
+  // Large or small, a component is a file that is written where it holds data.
+  base::Status write_component(const archive::Component& component) {
+    const fs::path path = folder_ / file_name(reader_.manifest(), component);
+    if (environment_.progress) {
+      environment_.progress("writing " + path.string() + " (" +
+                            base::ByteCount(component.size).text() + ")");
+    }
+    ASSIGN_OR_RETURN(const std::unique_ptr<vm::DiskTarget> file,
+                     vm::create_raw_disk(path, component.size));
+    RETURN_IF_ERROR(reader_.read(
+        component,
+        [&file](std::uint64_t offset, base::ByteView chunk) {
+          return file->write(offset, chunk);
+        },
+        worker_count(), stop_));
+    RETURN_IF_ERROR(file->finish());
+    remember(path);
+    return base::Done{};
+  }
+
+  base::Status write_key_file(const std::string& member, const std::string& text) {
+    const fs::path path = folder_ / member;
+    RETURN_IF_ERROR(base::publish(base::real_filesystem(), path, base::as_bytes(text),
+                                  kPrivateFile));
+    remember(path);
+    return base::Done{};
+  }
+
+  void remember(const fs::path& path) {
+    undo_.add(path.string(), [path] { return base::real_filesystem().remove(path); });
+  }
+
+  const RestoreEnvironment& environment_;
+  const archive::SnapshotReader& reader_;
+  fs::path folder_;
+  std::stop_token stop_;
+  Undo undo_;
+};
+
+}  // namespace
+
+base::Status restore_to_directory(const RestoreEnvironment& environment,
+                                  const catalog::Snapshot& snapshot,
+                                  const fs::path& folder, std::stop_token stop) {
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  RETURN_IF_ERROR(must_be_new_or_empty(absolute));
+  const SnapshotPlace place{environment.repository, environment.keys,
+                            environment.catalog};
+  ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
+                   open_snapshot(place, snapshot, &environment.identity));
+  RETURN_IF_ERROR(must_have_own_names(*reader));
+  ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
+                   volumes_of(*reader, snapshot, stop));
+  RETURN_IF_ERROR(
+      check_volumes(environment.repository, volumes, environment.progress, stop));
+  Writing writing(environment, *reader, absolute, std::move(stop));
+  base::Status status = writing.all();
+  if (status) return status;
+  return writing.roll_back(
+      std::move(status).error().at("vm", reader->manifest().vm_name));
+}
+
+}  // namespace sealift::restore

@@ -1,0 +1,30 @@
+#include "restore/undo.h"
+
+#include <utility>
+
+namespace sealift::restore {
+
+void Undo::add(std::string what, std::function<base::Status()> take_away) {
+  made_.push_back({std::move(what), std::move(take_away)});
+}
+
+base::Error Undo::roll_back(base::Error error) {
+  std::vector<std::string> left;
+  while (!made_.empty()) {
+    const Made last = std::move(made_.back());
+    made_.pop_back();
+    if (const base::Status status = last.take_away(); !status) {
+      const std::string& cause = status.error().cause();
+      left.push_back(last.what + " (" +
+                     (cause.empty() ? status.error().what() : cause) + ")");
+    }
+  }
+  if (left.empty()) {
+    return std::move(error).next(
+        "nothing was left behind; when the cause is gone, run the restore again");
+  }
+  for (const std::string& what : left) error.next("left behind, remove it: " + what);
+  return error;
+}
+
+}  // namespace sealift::restore

@@ -1,0 +1,103 @@
+#include "restore/verify.h"
+
+#include <atomic>
+
+#include "restore/protection_proof.h"
+#include "restore/snapshot_contents.h"
+#include "restore/volume_checks.h"
+#include "restore/workers.h"
+
+namespace sealift::restore {
+
+namespace {
+
+base::Status open_every_chunk(const archive::SnapshotReader& reader,
+                              VerifyReport& report, std::stop_token stop) {
+  std::atomic<std::uint64_t> chunks = 0;
+  for (const archive::Component& component : reader.manifest().components) {
+    base::Status status = reader.read(
+        component,
+        [&chunks](std::uint64_t, base::ByteView) -> base::Status {
+          ++chunks;
+          return base::Done{};
+        },
+        worker_count(), stop);
+    if (!status) return status;
+  }
+  report.chunks = chunks;
+  return base::Done{};
+}
+
+base::Error not_opened(const base::Error& failure) {
+  return base::Error(base::ErrorCode::kCorrupt,
+                     "the protection key does not open the guest state")
+      .at("component", std::string("guest-state ") + kPermanentState)
+      .because(failure.cause().empty() ? failure.what() : failure.cause())
+      .next("choose another snapshot from `sealift list`; this VM would not unlock");
+}
+
+// Level 3, or why not.
+base::Status prove_guest_state(const archive::SnapshotReader& reader,
+                               const keyvault::RecoveryKey& identity,
+                               VerifyReport& report) {
+  ASSIGN_OR_RETURN(const ProtectionProof proof, prove_protection_key(reader, identity));
+  switch (proof.state) {
+    case StateProof::kNoVtpm:
+      report.reason = "the VM has no vTPM";
+      break;
+    case StateProof::kNotEncrypted:
+      report.reason = "the vTPM state is not encrypted";
+      break;
+    case StateProof::kNoKey:
+      report.reason = "the snapshot holds no protection key";
+      break;
+    case StateProof::kNotForIdentity:
+      return base::Error(base::ErrorCode::kWrongKey,
+                         "no protection key of the snapshot is wrapped to this "
+                         "recovery key")
+          .next("name another recovery key with --identity");
+    case StateProof::kDoesNotOpen:
+      return not_opened(*proof.failure);
+    case StateProof::kOpens:
+      report.level = 3;
+      break;
+  }
+  return base::Done{};
+}
+
+base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
+                       const keyvault::RecoveryKey* identity, std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
+                   open_snapshot(place, report.snapshot, identity));
+  ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
+                   volumes_of(*reader, report.snapshot, stop));
+  ASSIGN_OR_RETURN(const CheckedVolumes checked,
+                   check_volumes(place.repository, volumes, {}, stop));
+  report.bytes_read = checked.bytes;
+  report.level = 1;
+  if (identity == nullptr) {
+    report.reason = "no --identity";
+    return base::Done{};
+  }
+  RETURN_IF_ERROR(open_every_chunk(*reader, report, std::move(stop)));
+  report.level = 2;
+  return prove_guest_state(*reader, *identity, report);
+}
+
+}  // namespace
+
+base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
+                                           const archive::RepositoryKeys& keys,
+                                           const catalog::Catalog& catalog,
+                                           const catalog::Snapshot& snapshot,
+                                           const keyvault::RecoveryKey* identity,
+                                           std::stop_token stop) {
+  VerifyReport report;
+  report.snapshot = snapshot;
+  base::Status status = verify_to(report, SnapshotPlace{repository, keys, catalog},
+                                  identity, std::move(stop));
+  if (status) return report;
+  return std::move(status).error().at("snapshot", snapshot.id.hex());
+}
+
+}  // namespace sealift::restore

@@ -1,0 +1,36 @@
+// Can this snapshot be restored? Levels of proof.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "archive/repository.h"
+#include "catalog/catalog.h"
+#include "keyvault/recovery_key.h"
+
+namespace sealift::restore {
+
+/// 1 signatures and sums of every volume, byte for byte; 2 every chunk opened and its
+/// id fitting; 3 the protection key opens the guest state.
+struct VerifyReport {
+  catalog::Snapshot snapshot;
+  int level = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t bytes_read = 0;
+  /// Why it stopped short of 3 without being wrong: "no --identity", "the VM has no
+  /// vTPM".
+  std::string reason;
+};
+
+/// `identity` null: level 1, and that every chunk the maps name has a place.
+/// errors  kCorrupt with volume, member and component; kWrongKey; kInterrupted.
+base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
+                                           const archive::RepositoryKeys& keys,
+                                           const catalog::Catalog& catalog,
+                                           const catalog::Snapshot& snapshot,
+                                           const keyvault::RecoveryKey* identity,
+                                           std::stop_token stop);
+
+}  // namespace sealift::restore
