@@ -1,0 +1,113 @@
+// sealift keyvault inspect: what a key file is, without showing the key.
+// Manual: docs/man/sealift-keyvault.1
+#include "base/byte_count.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "cli/passphrase.h"
+#include "keyvault/protection_key.h"
+#include "keyvault/secret_file.h"
+
+namespace sealift::cli {
+
+namespace {
+
+constexpr std::size_t kFileLimit = 256 * base::kKiB;
+
+void no_options(boost::program_options::options_description& /*described*/) {}
+
+struct Fact {
+  std::string name;
+  std::string text;
+};
+using Facts = std::vector<Fact>;
+
+void add_recipient(Facts& facts, const keyvault::Recipient& recipient) {
+  facts.push_back({"recipient", recipient.id().hex()});
+  facts.push_back({"bits", std::to_string(recipient.bits())});
+}
+
+base::Result<Facts> inspect_pem(const Session& session, const std::string& file,
+                                base::ByteView text) {
+  Facts facts;
+  if (base::as_text(text).find("PRIVATE KEY-----") != std::string_view::npos) {
+    ASSIGN_OR_RETURN(
+        const keyvault::RecoveryKey key,
+        keyvault::RecoveryKey::load(file, passphrase_source(session, file)));
+    facts.push_back({"file", "Sealift recovery key (private)"});
+    add_recipient(facts, key.recipient());
+    return facts;
+  }
+  if (const auto signer = keyvault::SignerPublicKey::parse_pem(text)) {
+    facts.push_back({"file", "signer public key"});
+    facts.push_back({"signer", signer->id().hex()});
+    return facts;
+  }
+  ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
+                   keyvault::Recipient::parse_pem(text));
+  facts.push_back({"file", "recipient (public half of a recovery key)"});
+  add_recipient(facts, recipient);
+  return facts;
+}
+
+base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text) {
+  ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
+  ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
+                   keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1));
+  Facts facts;
+  facts.push_back({"file", "wrapped protection key"});
+  facts.push_back({"encoding", json.encoding});
+  if (!json.wrapping_key_name.empty()) {
+    facts.push_back({"wrapping_key", json.wrapping_key_name});
+  }
+  add_recipient(facts, recipient);
+  if (!session.chosen().identity) return facts;
+  ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
+  ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
+                   keyvault::unwrap_protection_key(json, identity));
+  facts.push_back({"opens", "yes"});
+  facts.push_back({"key_bytes", std::to_string(opened.key.size())});
+  return facts;
+}
+
+base::Result<ExitStatus> run_inspect(const Session& session, const Values& values) {
+  const std::string file = values.arguments().front();
+  ASSIGN_OR_RETURN(const keyvault::Secret text,
+                   keyvault::read_secret_file(file, kFileLimit,
+                                              keyvault::SecretFilePlace::kAnywhere));
+  const bool is_pem =
+      base::as_text(text.view()).find("-----BEGIN ") != std::string_view::npos;
+  auto facts = is_pem ? inspect_pem(session, file, text.view())
+                      : inspect_key_json(session, text.view());
+  if (!facts) return std::move(facts).error().at("file", file);
+  base::Json object = base::Json::object();
+  for (const auto& [name, words] : facts.value()) {
+    if (session.wants_json()) {
+      object[name] = words;
+      continue;
+    }
+    session.output() << name << ": " << base::printable(words) << "\n";
+  }
+  if (session.wants_json()) session.answer(object);
+  return ExitStatus::kDone;
+}
+
+}  // namespace
+
+const Command kKeyvaultInspect{
+    .words = "keyvault inspect",
+    .group = Group::kKeys,
+    .summary = "say what a key file is, never the key itself",
+    .synopsis = "KEY.json|KEY.pem [--identity KEY.pem]",
+    .details =
+        "Says what a key file holds: a wrapped protection key (protection-key.json,\n"
+        "or what Azure Local's Export-MocKey wrote) and who can open it, a recovery\n"
+        "key, a recipient, a signer. With --identity it proves that this recovery\n"
+        "key opens a wrapped one.\n",
+    .examples =
+        "  sealift keyvault inspect protection-key.json --identity safe-1.pem\n",
+    .arguments = {.least = 1, .most = 1},
+    .add_options = no_options,
+    .run = run_inspect,
+};
+
+}  // namespace sealift::cli

@@ -1,0 +1,84 @@
+// sealift list: the snapshots there are.  Manual: docs/man/sealift-list.1
+#include "base/byte_count.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "cli/snapshot_answer.h"
+#include "cli/table.h"
+
+namespace sealift::cli {
+
+namespace {
+
+void no_options(boost::program_options::options_description& /*described*/) {}
+
+void print(std::ostream& output, const std::vector<catalog::Snapshot>& snapshots) {
+  Table table({{"ID"},
+               {"VM"},
+               {"CREATED"},
+               {"KIND"},
+               {"SIZE", Align::kRight},
+               {"STORED", Align::kRight},
+               {"VERDICT"}});
+  for (const catalog::Snapshot& snapshot : snapshots) {
+    const bool is_opened = snapshot.is_opened;
+    const auto size = [&](std::uint64_t bytes) {
+      return is_opened ? base::ByteCount(bytes).text() : std::string("?");
+    };
+    table.add({short_id(snapshot.id), vm_label(snapshot), snapshot.created.text(),
+               is_opened ? snapshot.kind : "?", size(snapshot.source_bytes),
+               size(snapshot.stored_bytes), snapshot.verdict});
+  }
+  table.print(output, "");
+}
+
+base::Error none_of(const std::string& vm, const OpenRepository& open) {
+  return base::Error(base::ErrorCode::kNotFound,
+                     "the repository holds no snapshot of this VM")
+      .at("vm", vm)
+      .at("repository", open.repository.store().place())
+      .next("list what it holds with `sealift list`");
+}
+
+base::Result<ExitStatus> run_list(const Session& session, const Values& values) {
+  const std::vector<std::string> arguments = values.arguments();
+  const std::string vm = arguments.empty() ? "" : arguments.front();
+  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
+                   open.catalog->list(vm));
+  for (const base::Error& error : open.skipped) session.report(error);
+  if (snapshots.empty() && !vm.empty()) return none_of(vm, open);
+  if (session.wants_json()) {
+    base::Json list = base::Json::array();
+    for (const catalog::Snapshot& snapshot : snapshots) {
+      list.push_back(to_json(snapshot));
+    }
+    session.answer(list);
+  } else if (snapshots.empty()) {
+    session.say("the repository holds no snapshot yet");
+  } else {
+    print(session.output(), snapshots);
+  }
+  if (!open.keys && !snapshots.empty()) {
+    session.warn("names and sizes are sealed; a recovery key opens them: --identity");
+  }
+  return open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything;
+}
+
+}  // namespace
+
+const Command kList{
+    .words = "list",
+    .group = Group::kBackUp,
+    .summary = "list snapshots, newest first",
+    .synopsis = "[VM]",
+    .details =
+        "Lists the snapshots of the repository, or of one VM (name or UUID), newest\n"
+        "first. SIZE is what the guest sees, STORED what the snapshot added. Volumes\n"
+        "that are not believed are reported; exit status 4 then.\n",
+    .examples = "  sealift list web-01 --repo /mnt/backup\n",
+    .arguments = {.least = 0, .most = 1},
+    .add_options = no_options,
+    .run = run_list,
+};
+
+}  // namespace sealift::cli

@@ -1,0 +1,190 @@
+// sealift restore: bring a VM back.  Manual: docs/man/sealift-restore.1
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "cli/progress.h"
+#include "cli/restore_plan_text.h"
+#include "cli/select_snapshot.h"
+#include "cli/shell_word.h"
+#include "cli/snapshot_answer.h"
+#include "restore/restore.h"
+#include "vm/connection.h"
+
+namespace sealift::cli {
+
+namespace {
+
+namespace options = boost::program_options;
+
+void add_options(options::options_description& described) {
+  const auto text = [](const char* name) {
+    return options::value<std::string>()->value_name(name);
+  };
+  auto add = described.add_options();
+  add("storage-dir", text("DIR"), "where the disks go [/var/lib/libvirt/images]");
+  add("allow-element",
+      options::value<std::vector<std::string>>()->composing()->value_name("ELEMENT"),
+      "keep this element of the definition, which the plan blocks");
+  add("start", "start the VM when it is back");
+  add("dry-run", "print the plan and touch nothing; exit status 5 if it is blocked");
+  add("to-directory", text("DIR"),
+      "write the VM's files into a new or empty folder instead; needs no libvirt");
+}
+
+base::Status check_words(const Session& session, const Values& values) {
+  if (!session.chosen().identity) return load_identity(session).error();
+  if (!values.has("to-directory")) return base::Done{};
+  for (const char* other : {"storage-dir", "allow-element", "start", "dry-run"}) {
+    if (!values.has(other)) continue;
+    return base::Error(base::ErrorCode::kUsage, std::string("--to-directory and --") +
+                                                    other + " do not go together");
+  }
+  return base::Done{};
+}
+
+restore::RestoreRequest read_request(const Values& values, catalog::Snapshot snapshot) {
+  restore::RestoreRequest request;
+  request.snapshot = std::move(snapshot);
+  request.storage_directory = values.one("storage-dir");
+  for (std::string& element : values.all("allow-element")) {
+    request.allowed_elements.insert(std::move(element));
+  }
+  if (values.has("start")) request.after = restore::AfterRestore::kStart;
+  return request;
+}
+
+// The blockers as one error: the same words from a dry run and from a real one.
+base::Error blocked(const restore::RestorePlan& plan) {
+  base::Error error(base::ErrorCode::kRefused,
+                    "the plan has blockers, and nothing was touched");
+  error.at("vm", plan.vm_name);
+  for (const auto& check : plan.checks) {
+    if (check.state != restore::CheckState::kBlock) continue;
+    error.next(check.name + ": " + check.detail +
+               (check.fix.empty() ? "" : "; " + check.fix));
+  }
+  return error;
+}
+
+void say_warnings(const Session& session, const restore::RestorePlan& plan) {
+  for (const auto& check : plan.checks) {
+    if (check.state != restore::CheckState::kWarn) continue;
+    session.warn(base::printable(check.name + ": " + check.detail) +
+                 (check.fix.empty() ? "" : "; " + base::printable(check.fix)));
+  }
+}
+
+void say_restored(const Session& session, const restore::RestorePlan& plan,
+                  const restore::RestoreRequest& request) {
+  const bool is_started = request.after == restore::AfterRestore::kStart;
+  if (session.wants_json()) {
+    base::Json object = to_json(plan);
+    object["started"] = is_started;
+    session.answer(object);
+    return;
+  }
+  session.output() << base::printable(plan.vm_name) << " is back"
+                   << (is_started ? " and started" : "") << ", from snapshot "
+                   << short_id(plan.snapshot) << " of "
+                   << request.snapshot.created.text() << "\n";
+  if (is_started) return;
+  session.say("start it with: virsh -c " + shell_word(session.chosen().connect) +
+              " start " + shell_word(base::printable(plan.vm_name)));
+}
+
+base::Result<ExitStatus> restore_to_cluster(const Session& session,
+                                            const Values& values,
+                                            restore::RestoreEnvironment environment,
+                                            const restore::RestoreRequest& request) {
+  ASSIGN_OR_RETURN(const vm::Connection connection,
+                   vm::connect(session.chosen().connect));
+  environment.connection = &connection;
+  Progress progress(session);
+  environment.progress = [&](const std::string& words) { progress.show(words); };
+  const std::stop_token stop = session.surroundings().stop;
+  ASSIGN_OR_RETURN(const std::unique_ptr<restore::PreparedRestore> prepared,
+                   restore::prepare_restore(environment, request, stop));
+  progress.clear();
+  const restore::RestorePlan& plan = prepared->plan();
+  if (values.has("dry-run")) {
+    if (session.wants_json())
+      session.answer(to_json(plan));
+    else
+      print_plan(session.output(), plan);
+    session.output().flush();
+    if (plan.is_blocked()) return blocked(plan);
+    return ExitStatus::kDone;
+  }
+  if (plan.is_blocked()) return blocked(plan);
+  say_warnings(session, plan);
+  const base::Status ran = prepared->run(stop);
+  progress.clear();
+  RETURN_IF_ERROR(ran);
+  say_restored(session, plan, request);
+  return ExitStatus::kDone;
+}
+
+base::Result<ExitStatus> restore_to_folder(const Session& session,
+                                           const std::string& folder,
+                                           restore::RestoreEnvironment environment,
+                                           const catalog::Snapshot& snapshot) {
+  Progress progress(session);
+  environment.progress = [&](const std::string& words) { progress.show(words); };
+  const base::Status written = restore::restore_to_directory(
+      environment, snapshot, folder, session.surroundings().stop);
+  progress.clear();
+  RETURN_IF_ERROR(written);
+  if (session.wants_json()) {
+    base::Json object = to_json(snapshot);
+    object["directory"] = folder;
+    session.answer(object);
+  } else {
+    session.output() << base::printable(vm_label(snapshot))
+                     << ": the files of snapshot " << short_id(snapshot.id)
+                     << " are in " << base::printable(folder) << "\n";
+  }
+  return ExitStatus::kDone;
+}
+
+base::Result<ExitStatus> run(const Session& session, const Values& values) {
+  RETURN_IF_ERROR(check_words(session, values));
+  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const archive::RepositoryKeys* const keys, keys_of(open));
+  ASSIGN_OR_RETURN(catalog::Snapshot snapshot,
+                   select_snapshot(session, open, values.arguments().front()));
+  restore::RestoreEnvironment environment{.repository = open.repository,
+                                          .keys = *keys,
+                                          .catalog = *open.catalog,
+                                          .identity = *open.identity,
+                                          .connection = nullptr,
+                                          .progress = {}};
+  if (const auto folder = values.one("to-directory")) {
+    return restore_to_folder(session, *folder, std::move(environment), snapshot);
+  }
+  return restore_to_cluster(session, values, std::move(environment),
+                            read_request(values, std::move(snapshot)));
+}
+
+}  // namespace
+
+const Command kRestore{
+    .words = "restore",
+    .group = Group::kBringBack,
+    .summary = "bring a VM back, here or as files",
+    .synopsis = "VM|SNAPSHOT --identity KEY.pem [OPTIONS]",
+    .details =
+        "Brings a VM back on this host's libvirt: protection key, NVRAM, vTPM state,\n"
+        "disks, definition. Every signature, sum, name and path is checked first, and\n"
+        "the key is proved to open the vTPM state; a plan with blockers touches\n"
+        "nothing (exit status 5). What was made is removed again if a later step\n"
+        "fails. The VM keeps its identity: do not run it twice.\n"
+        "SNAPSHOT is an id or the start of one, VM@latest or VM@TIME; VM is its\n"
+        "newest complete one.\n",
+    .examples =
+        "  sealift restore web-01 --identity safe-1.pem --dry-run\n"
+        "  sealift restore web-01@2026-11-21 --identity safe-1.pem --start\n",
+    .arguments = {.least = 1, .most = 1},
+    .add_options = add_options,
+    .run = run,
+};
+
+}  // namespace sealift::cli

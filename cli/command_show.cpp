@@ -1,0 +1,176 @@
+// sealift show: everything about one snapshot.  Manual: docs/man/sealift-show.1
+#include <algorithm>
+
+#include "base/byte_count.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "cli/select_snapshot.h"
+#include "cli/snapshot_answer.h"
+#include "cli/snapshot_details.h"
+#include "cli/table.h"
+
+namespace sealift::cli {
+
+namespace {
+
+void no_options(boost::program_options::options_description& /*described*/) {}
+
+std::string size_text(std::uint64_t bytes) { return base::ByteCount(bytes).text(); }
+
+// "1 of 2": the place of a recovery key among the repository's recipients.
+std::string place_of(const archive::RepositoryDocument& document,
+                     const archive::RecipientId& id) {
+  const auto& all = document.recipients;
+  const auto found = std::ranges::find(all, id, &keyvault::Recipient::id);
+  if (found == all.end()) return "not a recipient of the repository";
+  return "recipient " + std::to_string(found - all.begin() + 1) + " of " +
+         std::to_string(all.size());
+}
+
+void print_facts(std::ostream& output, const SnapshotDetails& details) {
+  const archive::Manifest& manifest = details.manifest;
+  Table table({{""}, {""}});
+  table.add({"snapshot", details.snapshot.id.hex()});
+  table.add({"vm", manifest.vm_name + "  " + manifest.vm_uuid});
+  table.add({"taken", manifest.created.text() + " on " + manifest.host + ", cluster " +
+                          manifest.cluster});
+  table.add({"kind", manifest.kind + " (read: " + manifest.read + ")"});
+  table.add({"size", size_text(manifest.source_bytes) + ", of that " +
+                         size_text(manifest.changed_bytes) + " read, " +
+                         size_text(manifest.stored_bytes) + " stored"});
+  table.add({"signer", details.snapshot.signer.hex()});
+  table.add({"record", std::to_string(details.snapshot.sequence) + " of this signer"});
+  table.print(output, "");
+}
+
+void print_verdicts(std::ostream& output, const SnapshotDetails& details) {
+  output << "\nverdict: " << base::printable(details.snapshot.verdict) << "\n";
+  Table table({{""}, {""}, {""}});
+  for (const archive::Verdict& verdict : details.manifest.verdicts) {
+    const bool is_whole = verdict.component.empty();
+    if (is_whole && verdict.reason.empty()) continue;
+    table.add(
+        {is_whole ? "as a whole" : verdict.component, verdict.state, verdict.reason});
+  }
+  table.print(output, "  ");
+}
+
+void print_components(std::ostream& output, const archive::Manifest& manifest) {
+  output << "\ncomponents\n";
+  Table table({{""}, {"", Align::kRight}, {"", Align::kRight}});
+  for (const archive::Component& component : manifest.components) {
+    table.add({component.kind + " " + component.name, size_text(component.size),
+               size_text(component.stored_bytes) + " stored"});
+  }
+  table.print(output, "  ");
+}
+
+void print_map(std::ostream& output, const char* title,
+               const std::map<std::string, std::string>& map) {
+  if (map.empty()) return;
+  output << "\n" << title << "\n";
+  Table table({{""}, {""}});
+  for (const auto& [name, text] : map) table.add({name, text});
+  table.print(output, "  ");
+}
+
+void print_protection_keys(std::ostream& output, const archive::Manifest& manifest,
+                           const archive::RepositoryDocument& document) {
+  if (manifest.protection_keys.empty()) return;
+  output << "\nprotection keys\n";
+  for (const archive::ProtectionKeyEntry& entry : manifest.protection_keys) {
+    output << "  " << base::printable(entry.member) << "  libvirt secret "
+           << base::printable(entry.key_name);
+    if (!entry.usage.empty()) output << " (" << base::printable(entry.usage) << ")";
+    output << "\n      opens with recovery key " << entry.recipient.hex() << ",\n      "
+           << place_of(document, entry.recipient) << "\n";
+  }
+}
+
+void print_volumes(std::ostream& output, const SnapshotDetails& details) {
+  output << "\nvolumes\n";
+  for (const archive::ObjectInfo& volume : details.own_volumes) {
+    output << "  " << volume.name << "  " << size_text(volume.size) << "\n";
+  }
+  if (details.other_volumes.empty()) return;
+  output << "  and, for what was stored before:\n";
+  for (const std::string& name : details.other_volumes) {
+    output << "  " << name << "\n";
+  }
+}
+
+base::Json details_json(const SnapshotDetails& details) {
+  const archive::Manifest& manifest = details.manifest;
+  base::Json object = to_json(details.snapshot);
+  object["verdicts"] = base::Json::array();
+  for (const archive::Verdict& verdict : manifest.verdicts) {
+    object["verdicts"].push_back({{"component", verdict.component},
+                                  {"state", verdict.state},
+                                  {"reason", verdict.reason}});
+  }
+  object["components"] = base::Json::array();
+  for (const archive::Component& component : manifest.components) {
+    object["components"].push_back({{"kind", component.kind},
+                                    {"name", component.name},
+                                    {"size", component.size},
+                                    {"stored_bytes", component.stored_bytes},
+                                    {"attributes", component.attributes}});
+  }
+  object["protection_keys"] = base::Json::array();
+  for (const archive::ProtectionKeyEntry& entry : manifest.protection_keys) {
+    object["protection_keys"].push_back({{"member", entry.member},
+                                         {"recipient", entry.recipient.hex()},
+                                         {"key_name", entry.key_name},
+                                         {"usage", entry.usage},
+                                         {"encoding", entry.encoding}});
+  }
+  object["consistency"] = manifest.consistency;
+  object["versions"] = manifest.versions;
+  object["own_volumes"] = base::Json::array();
+  for (const archive::ObjectInfo& volume : details.own_volumes) {
+    object["own_volumes"].push_back({{"name", volume.name}, {"size", volume.size}});
+  }
+  object["other_volumes"] = details.other_volumes;
+  return object;
+}
+
+base::Result<ExitStatus> run_show(const Session& session, const Values& values) {
+  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const catalog::Snapshot snapshot,
+                   select_snapshot(session, open, values.arguments().front()));
+  ASSIGN_OR_RETURN(const SnapshotDetails details,
+                   read_details(session, open, snapshot));
+  if (session.wants_json()) {
+    session.answer(details_json(details));
+    return ExitStatus::kDone;
+  }
+  std::ostream& output = session.output();
+  print_facts(output, details);
+  print_verdicts(output, details);
+  print_components(output, details.manifest);
+  print_map(output, "consistency", details.manifest.consistency);
+  print_map(output, "versions", details.manifest.versions);
+  print_protection_keys(output, details.manifest, open.repository.document());
+  print_volumes(output, details);
+  return ExitStatus::kDone;
+}
+
+}  // namespace
+
+const Command kShow{
+    .words = "show",
+    .group = Group::kBackUp,
+    .summary = "show one snapshot: verdict, parts, keys",
+    .synopsis = "SNAPSHOT",
+    .details =
+        "Shows one snapshot: the verdict of every component, how consistency was\n"
+        "reached and how long the guest stood still, versions, protection keys and\n"
+        "which recovery key opens them, volumes. SNAPSHOT is an id or the start of\n"
+        "one, VM, VM@latest or VM@TIME.\n",
+    .examples = "  sealift show web-01@latest --repo /mnt/backup\n",
+    .arguments = {.least = 1, .most = 1},
+    .add_options = no_options,
+    .run = run_show,
+};
+
+}  // namespace sealift::cli

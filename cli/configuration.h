@@ -1,0 +1,19 @@
+// /etc/sealift/sealift.conf: what is set once for a host.
+#pragma once
+
+#include <string>
+
+#include "cli/session.h"
+
+namespace sealift::cli {
+
+struct Configuration {
+  std::string cluster;  ///< Written into every snapshot; default the host's name.
+};
+
+/// Reads the file of --config, or the usual one if it is there.
+/// errors  kNotFound: the file that was named is not there.  kUsage: a line that says
+///         nothing known; names file and line.  kIo.
+base::Result<Configuration> read_configuration(const Session& session);
+
+}  // namespace sealift::cli

@@ -1,0 +1,198 @@
+#include "cli/open.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "archive/folder_store.h"
+#include "cli/passphrase.h"
+
+namespace sealift::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr mode_t kCatalogFolderMode = 0700;
+
+base::Error usage(std::string what) {
+  return {base::ErrorCode::kUsage, std::move(what)};
+}
+
+// Shows the id that was found; the person compares it with the one on paper.
+bool ask_to_compare(const Session& session, const archive::RepositoryDocument& found) {
+  const auto answer = session.surroundings().terminal->ask(
+      "This host does not know the repository yet. Its id is\n\n" +
+      grouped(found.id, "    ") +
+      "\n\nCompare it with the one on the sheet, or on a host that knows it.\n"
+      "Is it the same, digit by digit? (yes/no) ");
+  return answer && answer.value() == "yes";
+}
+
+base::Result<catalog::RefreshReport> refresh(const OpenRepository& open,
+                                             catalog::Unbelieved unbelieved) {
+  std::optional<archive::SignerId> own;
+  std::optional<keyvault::ChainHead> own_head;
+  if (open.vault) {
+    own = open.vault->signing_key().public_key().id();
+    ASSIGN_OR_RETURN(own_head, open.vault->head(open.repository.id()));
+  }
+  return open.catalog->refresh(open.repository, open.keys ? &*open.keys : nullptr, own,
+                               own_head, unbelieved);
+}
+
+bool cannot_be_written(const base::Error& error) {
+  return error.code() == base::ErrorCode::kIo ||
+         error.code() == base::ErrorCode::kNotFound;
+}
+
+}  // namespace
+
+base::Result<keyvault::KeyVault> open_vault(const Session& session) {
+  const fs::path& folder = session.chosen().key_vault;
+  auto vault = keyvault::KeyVault::open(folder);
+  if (vault || ::access(folder.c_str(), R_OK | X_OK) == 0 || errno != EACCES) {
+    return vault;
+  }
+  // Not ours, and not to be read by us either: that is the system's refusal.
+  return base::system_error(EACCES, "this user may not read the key vault")
+      .at("folder", folder.string())
+      .next("run as root, or as the user who owns it");
+}
+
+base::Result<std::optional<keyvault::KeyVault>> open_vault_if_any(
+    const Session& session) {
+  auto vault = open_vault(session);
+  if (vault) return std::optional(std::move(vault).value());
+  if (vault.error().code() != base::ErrorCode::kNotFound) {
+    return std::move(vault).error();
+  }
+  session.mention("there is no key vault in " +
+                  base::printable(session.chosen().key_vault.string()));
+  return std::optional<keyvault::KeyVault>();
+}
+
+base::Result<keyvault::RecoveryKey> load_identity(const Session& session) {
+  const auto& file = session.chosen().identity;
+  if (!file) {
+    return usage("this command needs a recovery key")
+        .next("name its file with --identity KEY.pem");
+  }
+  if (file->string().starts_with("pkcs11:")) {
+    return usage("this version reads recovery keys from files only")
+        .at("identity", file->string());
+  }
+  auto key = keyvault::RecoveryKey::load(*file, passphrase_source(session, *file));
+  if (!key && key.error().code() == base::ErrorCode::kNotFound) {
+    return std::move(key).error().next("name the recovery key's file with --identity");
+  }
+  return key;
+}
+
+base::Result<fs::path> repository_folder(const Session& session) {
+  const auto& named = session.chosen().repository;
+  if (!named) {
+    return usage("no repository is named")
+        .next("name its folder with --repo DIR, or in SEALIFT_REPO");
+  }
+  if (named->starts_with("s3:")) {
+    return usage("this version reads repositories in folders only")
+        .at("repository", *named);
+  }
+  return fs::path(*named);
+}
+
+base::Result<archive::Repository> open_repository(const Session& session,
+                                                  const keyvault::KeyVault* vault) {
+  ASSIGN_OR_RETURN(const fs::path folder, repository_folder(session));
+  auto opened = archive::open_folder(folder, base::real_filesystem());
+  if (!opened && opened.error().code() == base::ErrorCode::kNotFound) {
+    return base::Error(base::ErrorCode::kNotFound, "there is no repository")
+        .at("repository", folder.string())
+        .next("is it mounted? mount it, then run the command again");
+  }
+  if (!opened) return std::move(opened).error();
+  std::shared_ptr<archive::ObjectStore> store = std::move(opened).value();
+  archive::Expectation expectation;
+  expectation.id = session.chosen().repository_id;
+  expectation.vault = vault;
+  if (session.surroundings().terminal != nullptr) {
+    expectation.confirm = [&session](const archive::RepositoryDocument& found) {
+      return ask_to_compare(session, found);
+    };
+  }
+  return archive::Repository::open(std::move(store), expectation);
+}
+
+fs::path catalog_file(const Session& session, const archive::RepositoryId& repository) {
+  const fs::path usual =
+      fs::path(kDefaultCatalogFolder) / ("catalog-" + repository.hex() + ".db");
+  return session.chosen().catalog.value_or(usual);
+}
+
+base::Result<std::unique_ptr<catalog::Catalog>> open_catalog(
+    const Session& session, const archive::RepositoryId& repository) {
+  const fs::path file = catalog_file(session, repository);
+  if (session.chosen().catalog) return catalog::Catalog::open(file, repository);
+  const base::Status folder = base::real_filesystem().create_directories(
+      kDefaultCatalogFolder, kCatalogFolderMode);
+  if (folder) {
+    auto opened = catalog::Catalog::open(file, repository);
+    if (opened || !cannot_be_written(opened.error())) return opened;
+  }
+  session.mention("the catalog is kept in memory: " + file.parent_path().string() +
+                  " cannot be written");
+  return catalog::Catalog::open_in_memory(repository);
+}
+
+base::Result<OpenRepository> open_for_reading(const Session& session) {
+  ASSIGN_OR_RETURN(std::optional<keyvault::KeyVault> vault, open_vault_if_any(session));
+  ASSIGN_OR_RETURN(archive::Repository repository,
+                   open_repository(session, vault ? &*vault : nullptr));
+  std::optional<keyvault::RecoveryKey> identity;
+  if (session.chosen().identity) {
+    ASSIGN_OR_RETURN(identity, load_identity(session));
+  }
+  std::optional<archive::RepositoryKeys> keys;
+  if (vault) {
+    auto held = repository.keys(*vault);
+    if (held) {
+      keys = std::move(held).value();
+    } else if (held.error().code() != base::ErrorCode::kNotFound) {
+      return std::move(held).error();
+    }
+  }
+  if (!keys && identity) {
+    ASSIGN_OR_RETURN(keys, repository.keys(*identity));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<catalog::Catalog> catalog,
+                   open_catalog(session, repository.id()));
+  OpenRepository open{std::move(vault), std::move(identity), std::move(repository),
+                      std::move(keys),  std::move(catalog),  {}};
+  auto report = refresh(open, catalog::Unbelieved::kSkip);
+  if (!report) {
+    // A volume that was skipped leaves a gap: the volume says more than the gap.
+    RETURN_IF_ERROR(check_nothing_is_disbelieved(open));
+    return std::move(report).error();
+  }
+  open.skipped = std::move(report->skipped);
+  return open;
+}
+
+base::Status check_nothing_is_disbelieved(const OpenRepository& open) {
+  ASSIGN_OR_RETURN(const catalog::RefreshReport report,
+                   refresh(open, catalog::Unbelieved::kStop));
+  static_cast<void>(report);
+  return base::Done{};
+}
+
+base::Result<const archive::RepositoryKeys*> keys_of(const OpenRepository& open) {
+  if (open.keys) return &*open.keys;
+  return base::Error(base::ErrorCode::kNotFound,
+                     "this host does not hold the repository key")
+      .at("repository", open.repository.store().place())
+      .next("name a recovery key with --identity KEY.pem")
+      .next("or let this host join: `sealift repo join --identity KEY.pem`");
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,215 @@
+// The repo commands, and how every command knows that a repository is the one meant.
+#include "base/strict_json.h"
+#include "tests/cli/command_line.h"
+
+namespace sealift::cli {
+
+TEST_CASE("repo init prints the id alone, and says what to keep", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  const Outcome made =
+      host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem")});
+  CHECK(made.status == 0);
+  CHECK(made.output.size() == 65);
+  CHECK(made.output.find_first_not_of("0123456789abcdef\n") == std::string::npos);
+  CHECK_THAT(made.error, Contains("recovery kit"));
+  CHECK_THAT(
+      made.error,
+      Contains("warning: there is one recipient: if that recovery key is lost, so "
+               "is every backup\n"));
+
+  SECTION("it is not made twice") {
+    const Outcome again =
+        host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem")});
+    CHECK(again.status == 5);
+    CHECK(again.output.empty());
+  }
+  SECTION("the host knows it from then on, and shows who reads and writes") {
+    const Outcome shown = host.run({"repo", "show", "--json"});
+    REQUIRE(shown.status == 0);
+    const base::Json json = base::parse_strict_json(shown.output).value();
+    CHECK(json["id"].get<std::string>() + "\n" == made.output);
+    REQUIRE(json["recipients"].size() == 1);
+    CHECK(json["recipients"][0]["id"] ==
+          CommandLine::recovery_key(1).recipient().id().hex());
+    REQUIRE(json["signers"].size() == 1);
+    CHECK(json["signers"][0]["role"] == "keeper");
+    CHECK_THAT(host.run({"repo", "show"}).output, Contains(made.output));
+  }
+}
+
+TEST_CASE("repo init with two recipients warns of nothing", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  host.write_recovery_key(2);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  const Outcome made =
+      host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                "--recipient", host.path("key-2.pub.pem")});
+  CHECK(made.status == 0);
+  CHECK_THAT(made.error, !Contains("warning"));
+}
+
+TEST_CASE("repo init that fails leaves no folder", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  SECTION("without a recipient") {
+    const Outcome outcome = host.run({"repo", "init"});
+    CHECK(outcome.status == 2);
+    CHECK_THAT(outcome.error, StartsWith("error: a repository needs a recipient\n"));
+  }
+  SECTION("with a private key where a public one belongs") {
+    CHECK(host.run({"repo", "init", "--recipient", host.path("key-1.pem")}).status ==
+          2);
+  }
+  SECTION("with the same recipient twice") {
+    CHECK(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                    "--recipient", host.path("key-1.pub.pem")})
+              .status == 2);
+  }
+  SECTION("with a file that is not there") {
+    CHECK(host.run({"repo", "init", "--recipient", host.path("absent")}).status == 10);
+  }
+  CHECK_FALSE(std::filesystem::exists(host.path("repository")));
+}
+
+TEST_CASE("a folder that holds something is no place for a repository", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  std::filesystem::create_directory(host.path("repository"));
+  host.write("repository/note", "mine");
+  CHECK(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem")}).status ==
+        5);
+  CHECK(host.read("repository/note") == "mine");
+}
+
+TEST_CASE("no repository named, and none there, are different errors", "[cli]") {
+  CommandLine host;
+  SECTION("none there") {
+    const Outcome outcome = host.run({"list"});
+    CHECK(outcome.status == 10);
+    CHECK(outcome.error == "error: there is no repository\n  where: repository " +
+                               host.path("repository") +
+                               "\n  next:  is it mounted? mount it, then run the "
+                               "command again\n");
+    CHECK_FALSE(std::filesystem::exists(host.path("repository")));
+  }
+  SECTION("an empty folder") {
+    std::filesystem::create_directory(host.path("repository"));
+    const Outcome outcome = host.run({"list"});
+    CHECK(outcome.status == 10);
+    CHECK_THAT(outcome.error, Contains("is it mounted?"));
+  }
+  SECTION("none named") {
+    host.variables.erase("SEALIFT_REPO");
+    const Outcome outcome = host.run({"list"});
+    CHECK(outcome.status == 2);
+    CHECK(outcome.error ==
+          "error: no repository is named\n"
+          "  next:  name its folder with --repo DIR, or in SEALIFT_REPO\n");
+  }
+  SECTION("a bucket") {
+    CHECK(host.run({"list", "--repo", "s3://bucket/prefix"}).status == 2);
+  }
+}
+
+TEST_CASE("a repository is only read when it is known to be the one meant", "[cli]") {
+  CommandLine host;
+  const std::string id = host.make_repository();
+  const std::string other(64, 'a');
+
+  SECTION("pinned, and named: the name wins") {
+    CHECK(host.run({"list"}).status == 0);
+    CHECK(host.run({"list", "--repo-id", other}).status == 3);
+  }
+  SECTION("on a fresh host") {
+    host.become_fresh_host();
+    SECTION("with nothing to compare") {
+      const Outcome outcome = host.run({"list"});
+      CHECK(outcome.status == 3);
+      CHECK_THAT(outcome.error, Contains(id));
+      CHECK_THAT(outcome.error, Contains("--repo-id"));
+    }
+    SECTION("with the id") { CHECK(host.run({"list", "--repo-id", id}).status == 0); }
+    SECTION("with the id in the environment, as typed from paper") {
+      std::string typed;
+      for (std::size_t at = 0; at < id.size(); at += 4) {
+        typed += id.substr(at, 4) + (at % 32 == 28 ? "-" : " ");
+      }
+      std::ranges::transform(typed, typed.begin(), [](unsigned char c) {
+        return static_cast<char>(std::toupper(c));
+      });
+      host.variables["SEALIFT_REPO_ID"] = typed;
+      CHECK(host.run({"list"}).status == 0);
+    }
+    SECTION("with another id") {
+      CHECK(host.run({"list", "--repo-id", other}).status == 3);
+    }
+    SECTION("with an id that is none") {
+      CHECK(host.run({"list", "--repo-id", "1234"}).status == 2);
+    }
+    SECTION("a person who compares") {
+      ScriptedTerminal terminal({"yes"});
+      host.terminal = &terminal;
+      CHECK(host.run({"list"}).status == 0);
+      CHECK_THAT(terminal.asked, Contains(id.substr(0, 4) + " " + id.substr(4, 4)));
+    }
+    SECTION("a person who sees another id") {
+      ScriptedTerminal terminal({"no"});
+      host.terminal = &terminal;
+      CHECK(host.run({"list"}).status == 3);
+    }
+  }
+}
+
+TEST_CASE("repo join lets a second host write, and does no harm twice", "[cli]") {
+  CommandLine host;
+  const std::string id = host.make_repository();
+  host.write_recovery_key(2);
+  host.variables["SEALIFT_KEYVAULT"] = host.path("second-vault");
+  host.variables["SEALIFT_CATALOG"] = host.path("second-catalog.db");
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+
+  CHECK(host.run({"repo", "join", "--repo-id", id}).status == 2);
+  CHECK(
+      host.run({"repo", "join", "--repo-id", id, "--identity", host.path("key-2.pem")})
+          .status == 12);
+  CHECK(host.run({"repo", "join", "--identity", host.path("key-1.pem")}).status == 3);
+  const std::vector<std::string> join{"repo", "join",       "--repo-id",
+                                      id,     "--identity", host.path("key-1.pem")};
+  const Outcome joined = host.run(join);
+  CAPTURE(joined.error);
+  CHECK(joined.status == 0);
+  CHECK(joined.output == "joined " + id + "\n");
+  CHECK(host.run(join).status == 0);
+
+  // Pinned now, and enrolled.
+  const Outcome shown = host.run({"repo", "show", "--json"});
+  REQUIRE(shown.status == 0);
+  CHECK(base::parse_strict_json(shown.output).value()["signers"].size() == 2);
+}
+
+TEST_CASE("repo sheet has what a restore needs, and overwrites nothing", "[cli]") {
+  CommandLine host;
+  const std::string id = host.make_repository();
+  host.write("sealift.conf", "cluster = <b>berlin & co\n");
+  const std::vector<std::string> words{"repo",     "sheet",
+                                       "--out",    host.path("sheet.html"),
+                                       "--config", host.path("sealift.conf")};
+  REQUIRE(host.run(words).status == 0);
+  const std::string page = host.read("sheet.html");
+  CHECK_THAT(page, Contains(id.substr(0, 4) + " " + id.substr(4, 4) + " "));
+  CHECK_THAT(page, Contains("export SEALIFT_REPO_ID=" + id + "\n"));
+  CHECK_THAT(page, Contains("export SEALIFT_REPO=" + host.path("repository") + "\n"));
+  CHECK_THAT(page, Contains("sealift restore VM --identity KEY.pem --start\n"));
+  CHECK_THAT(page, Contains("&lt;b&gt;berlin &amp; co"));
+  CHECK_THAT(page, !Contains("http") && !Contains("<script"));
+
+  CHECK(host.run(words).status == 5);
+  CHECK(host.read("sheet.html") == page);
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,43 @@
+// sealift.conf, by the errors it gives.
+#include "tests/cli/command_line.h"
+
+namespace sealift::cli {
+
+TEST_CASE("an unknown setting is named with its file and line", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  host.write("sealift.conf",
+             "# the host\ncluster = berlin\n\n[job nightly]\nvm = all\n");
+  const Outcome outcome = host.run({"repo", "sheet", "--out", host.path("sheet.html"),
+                                    "--config", host.path("sealift.conf")});
+  CHECK(outcome.status == 2);
+  CHECK(outcome.error ==
+        "error: there is no such setting\n"
+        "  where: setting job nightly.vm, line 5, file " +
+            host.path("sealift.conf") +
+            "\n"
+            "  next:  settings of this version: cluster\n");
+}
+
+TEST_CASE("a configuration that was named must be there", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  CHECK(host.run({"repo", "sheet", "--out", host.path("sheet.html"), "--config",
+                  host.path("absent.conf")})
+            .status == 10);
+}
+
+TEST_CASE("a line that is no setting is refused", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  host.write("sealift.conf", "cluster\n");
+  CHECK(host.run({"repo", "sheet", "--out", host.path("sheet.html"), "--config",
+                  host.path("sealift.conf")})
+            .status == 2);
+  host.write("sealift.conf", "cluster =\n");
+  CHECK(host.run({"repo", "sheet", "--out", host.path("sheet.html"), "--config",
+                  host.path("sealift.conf")})
+            .status == 2);
+}
+
+}  // namespace sealift::cli
