@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# A backup that ends early, at any moment and for any reason, leaves the guest running and nothing behind: no job, no
+# checkpoint, no scratch file, no socket, nothing visible in the repository. The next backup works.
+# shellcheck source=tests/integration/assert.sh
+. "$(dirname "$(readlink -f "$0")")/assert.sh"
+
+given_repository one
+bed_guest A busy --idle --fill 60
+bed_start A busy
+uuid=$(bed_uuid busy)
+volumes() { find "$REPOSITORY" -name '*.tar' | sort; }
+touch "$WORK/clean-since"
+
+# begin [OPTION...]: a backup in the background that takes a while; sets PID, the process of the program itself.
+begin() {
+  # Not in_cluster: that would be a shell with the program as its child. And a shell's background jobs ignore SIGINT.
+  nsenter --mount --target "$(bed_holder A)" -- env --default-signal=INT "${SETTINGS_A[@]}" \
+    "$SEALIFT" backup tl-busy "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+  PID=$!
+}
+# The job runs: QEMU serves the disks, and the guest runs again.
+reading() {
+  local i
+  for ((i = 0; i < 300; i++)); do
+    if vsh A domjobinfo "$uuid" | grep -q 'Unbounded'; then return 0; fi
+    sleep 0.1
+  done
+  return 1
+}
+# ends STATUS WHAT: the background backup ends with it within 20 seconds.
+ends() {
+  STATUS=0
+  COMMAND='sealift backup tl-busy'
+  bed_gone "$PID" 200 || kill -KILL "$PID"
+  wait "$PID" 2> /dev/null || STATUS=$?
+  OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
+  exits "$1" "$2"
+}
+# Whoever cleans up after a killed backup may need a moment.
+settled() {
+  local i
+  for ((i = 0; i < 100; i++)); do
+    if vsh A domjobinfo "$uuid" | grep -qE '^Job type: +None' && [ "$(vsh A domstate "$uuid")" = running ] &&
+      [ -z "$(vsh A checkpoint-list "$uuid" --name)" ]; then
+      return 0
+    fi
+    sleep 0.1
+  done
+  return 1
+}
+nothing_left() {
+  ok "$1: all is as before within ten seconds" settled
+  a_is_clean busy "$1"
+  is "$1: nothing is visible in the repository" "$visible" "$(volumes)"
+}
+
+visible=$(volumes)
+for signal in INT TERM; do
+  case $signal in INT) status=130 ;; TERM) status=143 ;; esac
+  begin --read-limit 4
+  ok "a slow backup reads ($signal)" reading
+  sleep 0.5
+  kill -$signal "$PID"
+  ends "$status" "SIG$signal ends it"
+  nothing_left "after SIG$signal"
+done
+
+begin --read-limit 4
+ok 'a slow backup reads (KILL)' reading
+sleep 0.5
+kill -KILL "$PID"
+ends 137 'SIGKILL ends it'
+nothing_left 'after SIGKILL'
+
+# At any moment, the pause included.
+for tenths in 0 1 2 3 4 5 6 8 10; do
+  begin --read-limit 16
+  moment=$((tenths / 10)).$((tenths % 10))
+  sleep $moment
+  kill -KILL "$PID"
+  wait "$PID" 2> /dev/null || :
+  ok "killed after $moment s: all is as before within ten seconds" settled
+done
+nothing_left 'after being killed at many moments'
+
+sealift A list --json
+is 'no snapshot is listed' 0 "$(json 'len(d)')"
+
+# Someone ends the job from outside.
+begin --read-limit 4
+ok 'a slow backup reads (abort)' reading
+sleep 0.5
+vsh A domjobabort "$uuid"
+ends 16 'a job that libvirt ends under it'
+nothing_left 'after the abort'
+
+# The VM dies during its backup.
+begin --read-limit 4
+ok 'a slow backup reads (destroy)' reading
+sleep 0.5
+vsh A destroy "$uuid" > /dev/null
+ends 15 'a VM that dies during its backup'
+is 'nothing is visible in the repository' "$visible" "$(volumes)"
+bed_start A busy
+nothing_left 'after the death of the VM'
+
+sealift A backup tl-busy
+exits 0 'the next backup works'
+sealift A verify tl-busy@latest
+exits 0 'and verifies'
+finish

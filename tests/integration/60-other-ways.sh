@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# VMs that cannot be read from QEMU's NBD server: one that is off, and one whose disk has an iothread, where Debian 12's
+# QEMU would abort when a reader disconnects. Both are backed up whole, and nothing about them is changed.
+# shellcheck source=tests/integration/assert.sh
+. "$(dirname "$(readlink -f "$0")")/assert.sh"
+
+given_repository one
+bed_guest A off --idle --fill 5 --boot raw --data overlay
+bed_start A off
+bed_wait_console A off 'No bootable option' > /dev/null
+vsh A destroy "$(bed_uuid off)" > /dev/null
+bed_guest A never --idle --fill 1
+bed_guest A fast --idle --fill 40 --iothread
+bed_start A fast
+fast=$(bed_uuid fast)
+qemu() { cat "$BED/A/run/qemu/$(bed_name fast).pid"; }
+disks() { vsh A domblklist "$1"; }
+files() { find "$BED/A/lib/images" -type f | sort; }
+pid=$(qemu)
+disks_before=$(disks "$fast")
+files_before=$(files)
+touch "$WORK/clean-since"
+
+# --- off ---
+off=$(for disk in boot.img data.qcow2; do bed_disk_sha A "$BED_IMAGES/off-$disk"; done)
+sealift A backup tl-off
+exits 0 'a VM that is off is backed up'
+is 'and stays off' 'shut off' "$(vsh A domstate "$(bed_uuid off)")"
+is 'its disks are as they were' "$off" "$(for disk in boot.img data.qcow2; do bed_disk_sha A "$BED_IMAGES/off-$disk"; done)"
+sealift A backup tl-never
+is 'a VM that never ran, so that its vTPM does not exist yet, is refused or complete' yes \
+  "$(if [ "$STATUS" = 0 ] || [ "$STATUS" = 5 ]; then echo yes; else echo "status $STATUS: $ERR"; fi)"
+
+# --- an iothread ---
+sealift A backup tl-fast
+exits 0 'a VM whose disk has an iothread is backed up'
+a_is_clean fast 'after the backup'
+is 'its QEMU is the same process' "$pid" "$(qemu)"
+is 'its disks lie where they lay' "$disks_before" "$(disks "$fast")"
+is 'and no file more' "$files_before" "$(files)"
+
+begin() {
+  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup tl-fast --read-limit 4 \
+    > "$WORK/out" 2> "$WORK/err" < /dev/null &
+  PID=$!
+}
+for delay in 0.3 1 3; do
+  begin
+  sleep $delay
+  kill -KILL "$PID"
+  wait "$PID" 2> /dev/null || :
+  sleep 1
+  is "killed after $delay s: the guest runs" running "$(vsh A domstate "$fast")"
+  is "killed after $delay s: its QEMU is the same process" "$pid" "$(qemu)"
+done
+sealift A backup tl-fast
+exits 0 'after a kill, the next backup works'
+a_is_clean fast 'after the next backup'
+is 'the disks lie where they lay again' "$disks_before" "$(disks "$fast")"
+is 'and what the killed one left is gone' "$files_before" "$(files)"
+
+# --- both come back ---
+vsh A destroy "$fast" > /dev/null
+fast_data=$(bed_disk_sha A "$BED_IMAGES/fast-data.qcow2")
+bed_wipe A
+given_on_b one
+sealift B restore tl-off --identity /mnt/recovery.pem
+exits 0 'the VM that was off is restored'
+is 'with its content' "$off" "$(for target in vda vdb; do
+  bed_disk_sha B "$(vsh B domblklist "$(bed_uuid off)" | awk -v t=$target '$1 == t {print $2}')"
+done)"
+sealift B restore tl-fast --identity /mnt/recovery.pem --start
+exits 0 'the VM with the iothread is restored and starts'
+vsh B destroy "$fast" > /dev/null
+is 'with its content' "$fast_data" "$(bed_disk_sha B "$(vsh B domblklist "$fast" | awk '$1 == "vdb" {print $2}')")"
+finish
