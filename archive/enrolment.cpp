@@ -3,9 +3,9 @@
 #include <map>
 #include <tuple>
 
-#include "archive/base64.h"
 #include "archive/rule.h"
 #include "archive/trust.h"
+#include "base/base64.h"
 
 namespace sealift::archive {
 
@@ -146,7 +146,7 @@ class Walk {
 
 base::Result<keyvault::SignerPublicKey> enrolled_key(const Record& record) {
   ASSIGN_OR_RETURN(const std::string text, record.field("key"));
-  ASSIGN_OR_RETURN(const base::Bytes spki, from_base64(text));
+  ASSIGN_OR_RETURN(const base::Bytes spki, base::from_base64(text));
   auto key = keyvault::SignerPublicKey::parse_spki(spki);
   if (key) return key;
   return broken_by("R10", "the record names a key that is not an Ed25519 public key",

@@ -1,9 +1,9 @@
 // A host joins with the recovery key at hand.
 #include <algorithm>
 
-#include "archive/base64.h"
 #include "archive/record_store.h"
 #include "archive/repository.h"
+#include "base/base64.h"
 
 namespace sealift::archive {
 
@@ -29,7 +29,7 @@ Record enrolment(const Repository& repository, const SignerId& recovery_key,
     record.sequence = before.sequence + 1;
     record.previous = digest_of(before);
   }
-  record.fields.emplace_back("key", to_base64(host.spki()));
+  record.fields.emplace_back("key", base::to_base64(host.spki()));
   record.fields.emplace_back("role", role_name(Role::kWriter));
   return record;
 }

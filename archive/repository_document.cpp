@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 
-#include "archive/base64.h"
 #include "archive/rule.h"
+#include "base/base64.h"
 #include "base/strict_json.h"
 
 namespace sealift::archive {
@@ -42,10 +42,10 @@ std::string to_text(const RepositoryDocument& document, base::ByteView random) {
   json["format"] = kFormat;
   json["chunk_size"] = document.chunk_size;
   json["id_algorithm"] = kIdAlgorithm;
-  json["founder"] = to_base64(document.founder.spki());
+  json["founder"] = base::to_base64(document.founder.spki());
   json["recipients"] = Json::array();
   for (const auto& recipient : document.recipients) {
-    json["recipients"].push_back(to_base64(recipient.spki()));
+    json["recipients"].push_back(base::to_base64(recipient.spki()));
   }
   json["repository_key"] = document.repository_key.hex();
   json["envelopes"] = Json::array();
@@ -69,7 +69,7 @@ base::Status check_format(const Json& json) {
 
 base::Status parse_founder(const Json& json, RepositoryDocument& document) {
   ASSIGN_OR_RETURN(const std::string text, base::json_string(json, "founder"));
-  ASSIGN_OR_RETURN(const base::Bytes spki, from_base64(text));
+  ASSIGN_OR_RETURN(const base::Bytes spki, base::from_base64(text));
   ASSIGN_OR_RETURN(document.founder, keyvault::SignerPublicKey::parse_spki(spki));
   return base::Done{};
 }
@@ -81,7 +81,8 @@ base::Status parse_recipients(const Json& json, RepositoryDocument& document) {
   }
   for (const Json& entry : recipients) {
     if (!entry.is_string()) return Error(ErrorCode::kCorrupt, "one is not a string");
-    ASSIGN_OR_RETURN(const base::Bytes spki, from_base64(entry.get<std::string>()));
+    ASSIGN_OR_RETURN(const base::Bytes spki,
+                     base::from_base64(entry.get<std::string>()));
     ASSIGN_OR_RETURN(keyvault::Recipient recipient,
                      keyvault::Recipient::parse_spki(spki));
     if (recipient.bits() < kMinRecipientBits) {

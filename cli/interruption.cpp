@@ -1,7 +1,6 @@
 #include "cli/interruption.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,7 +24,7 @@ extern "C" void note_signal(int number) {
   received_signal = number;
   const char byte = 's';
   // If the pipe is full the thread has been woken already.
-  static_cast<void>(!::write(wake_descriptor, &byte, 1));
+  [[maybe_unused]] const ssize_t written = ::write(wake_descriptor, &byte, 1);
   static_cast<void>(std::signal(SIGINT, SIG_DFL));
   static_cast<void>(std::signal(SIGTERM, SIG_DFL));
   errno = saved;

@@ -1,6 +1,6 @@
 #include "archive/repository_document.h"
 
-#include "archive/base64.h"
+#include "base/base64.h"
 #include "tests/archive/repository_fixture.h"
 
 using namespace sealift;
@@ -151,7 +151,7 @@ TEST_CASE("a repository document is refused by the rule it breaks",
       {"D7", with("recipients", Json::array({founder_key, two}))},
       {"D7", with("recipients", Json::array({1, 2}))},
       {"D7", with("recipients",
-                  Json::array({archive::to_base64(small.recipient().spki()), two}))},
+                  Json::array({base::to_base64(small.recipient().spki()), two}))},
       {"D8", with("recipients", Json::array({two, one}))},
       {"D8", with("recipients", Json::array({one}))},
       {"D8", with("envelopes", Json::array())},

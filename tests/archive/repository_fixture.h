@@ -4,10 +4,10 @@
 #include <fstream>
 #include <memory>
 
-#include "archive/base64.h"
 #include "archive/folder_store.h"
 #include "archive/record_store.h"
 #include "archive/repository.h"
+#include "base/base64.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch_folder.h"
 
@@ -84,7 +84,7 @@ inline archive::Record next_record(const archive::Repository& repository,
 inline archive::Record enrolled(archive::Record record,
                                 const keyvault::SignerPublicKey& key,
                                 std::string_view role) {
-  record.fields.emplace_back("key", archive::to_base64(key.spki()));
+  record.fields.emplace_back("key", base::to_base64(key.spki()));
   record.fields.emplace_back("role", role);
   return record;
 }

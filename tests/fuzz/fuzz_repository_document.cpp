@@ -2,8 +2,8 @@
 // whose id is their SHA-256 and whose parts fit each other.
 #include <nlohmann/json.hpp>
 
-#include "archive/base64.h"
 #include "archive/repository_document.h"
+#include "base/base64.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ const keyvault::SigningKey& founder() {
 std::string with_founder(std::string_view text) {
   auto json = base::Json::parse(text, nullptr, false);
   if (!json.is_object()) return std::string(text);
-  json["founder"] = archive::to_base64(founder().public_key().spki());
+  json["founder"] = base::to_base64(founder().public_key().spki());
   return json.dump(2, ' ', false, base::Json::error_handler_t::replace) + '\n';
 }
 

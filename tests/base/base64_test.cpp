@@ -1,12 +1,12 @@
-#include "archive/base64.h"
+#include "base/base64.h"
 
 #include "tests/support/catch.h"
 
 using namespace sealift;
-using archive::from_base64;
-using archive::to_base64;
+using base::from_base64;
+using base::to_base64;
 
-TEST_CASE("base64 is as RFC 4648 prints it", "[archive]") {
+TEST_CASE("base64 is as RFC 4648 prints it", "[base]") {
   struct Example {
     std::string plain;
     std::string text;
@@ -23,7 +23,7 @@ TEST_CASE("base64 is as RFC 4648 prints it", "[archive]") {
   CHECK(base::as_text(from_base64(example.text).value()) == example.plain);
 }
 
-TEST_CASE("base64 has one form only", "[archive]") {
+TEST_CASE("base64 has one form only", "[base]") {
   const std::string text =
       GENERATE("Zg=", "Zg", "Zh==", "Zm9=", "Zg==\n",
                "Z===", "====", "Zm9v====", "Z g=", "Zg==Zg==", "Zm9\xff", "Zm-_");
