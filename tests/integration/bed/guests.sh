@@ -59,6 +59,7 @@ bed_put() {
 #   --boot FORMAT        qcow2 (default), raw, overlay (qcow2 on a base): the boot disk, vda
 #   --data FORMAT        the same for the data disk, vdb
 #   --fill MIB           random bytes at the start of the data disk
+#   --mode WORD          what the guest does once it is ready (guest-init); not with --fill
 #   --folder PATH        folder of the disks in the cluster (default /var/lib/libvirt/images)
 #   --file NAME          start of the disks' file names (default TAG)
 #   --nvram PATH         the NVRAM file (default /var/lib/libvirt/qemu/nvram/TAG_VARS.fd)
@@ -72,7 +73,7 @@ bed_guest() {
   local c=$1 tag=$2
   shift 2
   local name=tl-$tag idle=0 boot=qcow2 data=qcow2 fill=0 folder=$BED_IMAGES file=$tag vtpm=encrypted secret='' private=no
-  local nvram=/var/lib/libvirt/qemu/nvram/${tag}_VARS.fd extra='' iothreads='' iothread=''
+  local nvram=/var/lib/libvirt/qemu/nvram/${tag}_VARS.fd extra='' mode='' iothreads='' iothread=''
   local interface
   interface="<interface type='user'><mac address='$(bed_mac "$tag")'/><model type='virtio'/></interface>"
   while [ $# -gt 0 ]; do
@@ -84,6 +85,7 @@ bed_guest() {
       --boot) boot=$2 ;;
       --data) data=$2 ;;
       --fill) fill=$2 ;;
+      --mode) mode=$2 ;;
       --folder) folder=$2 ;;
       --file) file=$2 ;;
       --nvram) nvram=$2 ;;
@@ -105,6 +107,7 @@ bed_guest() {
   if [ "$fill" -gt 0 ]; then
     dd if=/dev/urandom of="$data_source" bs=1M count="$fill" conv=notrunc status=none
   fi
+  printf '%s' "$mode" | dd of="$data_source" bs=1M seek=3 conv=notrunc status=none
   local boot_file data_file
   boot_file=$folder/$file-boot.$(bed_extension "$boot")
   data_file=$folder/$file-data.$(bed_extension "$data")
