@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Disks, NVRAM and vTPM of a snapshot belong to one instant. The guest raises a counter in its vTPM, writes it to its
 # disk and into a UEFI variable, over and over; whenever it is backed up, the three that come back are at most one step
-# apart. SEALIFT_SAME_INSTANT: how many backups (default 5).
+# apart. Five backups; twenty with SEALIFT_FULL=1.
 # shellcheck source=tests/integration/assert.sh
 . "$(dirname "$(readlink -f "$0")")/assert.sh"
 
@@ -16,11 +16,12 @@ touch "$WORK/clean-since"
 tpm_count() {
   local state=$1 pid i
   swtpm socket --tpm2 --tpmstate "dir=$state" --key "pwdfile=$(bed_secret_value counting),mode=aes-256-cbc" \
-    --server "type=unixio,path=$state/tpm" --ctrl "type=unixio,path=$state/control" --flags startup-clear > "$WORK/swtpm" 2>&1 &
+    --server "type=unixio,path=$state/tpm" --ctrl "type=unixio,path=$state/tpm.ctrl" --flags startup-clear > "$WORK/swtpm" 2>&1 &
   pid=$!
   for ((i = 0; i < 50; i++)); do if [ -S "$state/tpm" ]; then break; fi; sleep 0.1; done
-  echo $((0x$(TPM2TOOLS_TCTI=swtpm:path=$state/tpm tpm2_nvread -C o 0x1500001 | xxd -p)))
-  wait "$pid" || :  # It ends with its one client.
+  echo $((0x$(TPM2TOOLS_TCTI=swtpm:path=$state/tpm tpm2_nvread -C o -s 8 0x1500001 | xxd -p)))
+  kill "$pid" 2> /dev/null || :
+  wait "$pid" || :
 }
 # The newest valid value in OVMF's authenticated variable store (MdePkg, VariableFormat.h): a header of 60 bytes with
 # start id 55AA and state 3F (added), or 3E (added, being replaced) if there is none, the name, four bytes of
@@ -43,7 +44,8 @@ PYTHON
 }
 disk_count() { dd if="$1" bs=512 skip=8192 count=1 status=none | awk '{print $2}'; }
 
-backups=${SEALIFT_SAME_INSTANT:-5}
+backups=5
+if [ "${SEALIFT_FULL:-0}" = 1 ]; then backups=20; fi
 apart=()
 for ((i = 1; i <= backups; i++)); do
   sleep "$(printf "0.%03d" $((RANDOM % 1000)))"
