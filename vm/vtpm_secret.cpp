@@ -1,21 +1,15 @@
 #include "vm/vtpm_secret.h"
 
 #include <libvirt/virterror.h>
-#include <string.h>
 
-#include <cstdlib>
 #include <optional>
 
-#include "base/filesystem.h"
-#include "vm/base64.h"
+#include "vm/secret_value.h"
 #include "vm/xml.h"
 
 namespace sealift::vm {
 
 namespace {
-
-constexpr std::uint64_t kValueLimit = 65536;  // libvirt's own: VIR_SECRET_VALUE_BUFFER.
-constexpr const char* kSecretFolder = "/etc/libvirt/secrets";
 
 struct SecretFacts {
   std::string usage;
@@ -28,16 +22,6 @@ base::Error no_such_secret(const base::Uuid& uuid) {
   return base::Error(base::ErrorCode::kNotFound, "libvirt has no such secret")
       .at("secret", uuid.text())
       .next("list the secrets of this host with `virsh secret-list`");
-}
-
-base::Result<std::optional<SecretHandle>> look_up(const Connection& connection,
-                                                  const base::Uuid& uuid) {
-  SecretHandle secret(
-      virSecretLookupByUUIDString(connection.get(), uuid.text().c_str()));
-  if (secret) return std::optional(std::move(secret));
-  if (virGetLastErrorCode() == VIR_ERR_NO_SECRET) return std::optional<SecretHandle>();
-  return take_libvirt_error(base::ErrorCode::kHypervisor, "cannot look up the secret")
-      .at("secret", uuid.text());
 }
 
 base::Result<SecretFacts> read_facts(const SecretHandle& secret) {
@@ -55,34 +39,6 @@ base::Result<SecretFacts> read_facts(const SecretHandle& secret) {
   return facts;
 }
 
-// libvirt allocates the value with malloc: copied, wiped, freed.
-base::Result<std::optional<keyvault::Secret>> value_from_libvirt(
-    const SecretHandle& secret) {
-  std::size_t size = 0;
-  unsigned char* value = virSecretGetValue(secret.get(), &size, 0);
-  if (value == nullptr) {
-    const int reason = virGetLastErrorCode();
-    if (reason == VIR_ERR_INVALID_SECRET || reason == VIR_ERR_NO_SECRET ||
-        reason == VIR_ERR_OPERATION_DENIED) {
-      return std::optional<keyvault::Secret>();
-    }
-    return take_libvirt_error(base::ErrorCode::kHypervisor,
-                              "cannot read the secret's value");
-  }
-  auto copied = keyvault::Secret::copy_of(std::as_bytes(std::span(value, size)));
-  explicit_bzero(value, size);
-  std::free(value);
-  if (!copied) return std::move(copied).error();
-  return std::optional(std::move(copied).value());
-}
-
-base::Result<keyvault::Secret> read_secret_file(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(base::Bytes bytes, base::read_file(path, kValueLimit));
-  auto copied = keyvault::Secret::copy_of(bytes);
-  explicit_bzero(bytes.data(), bytes.size());
-  return copied;
-}
-
 base::Error needs_file(const base::Uuid& uuid, const std::string& cause) {
   return base::Error(base::ErrorCode::kRefused,
                      "the value of the VM's vtpm secret cannot be read: it is private")
@@ -93,18 +49,14 @@ base::Error needs_file(const base::Uuid& uuid, const std::string& cause) {
           "--vtpm-secret-file VM=FILE");
 }
 
-base::Result<keyvault::Secret> value_from_store(const base::Uuid& uuid) {
-  const std::filesystem::path path =
-      std::filesystem::path(kSecretFolder) / (uuid.text() + ".base64");
-  auto text = read_secret_file(path);
-  if (!text) {
-    return needs_file(uuid, path.string() + ": " +
-                                (text.error().cause().empty() ? text.error().what()
-                                                              : text.error().cause()));
-  }
-  auto value = decode_base64(text.value());
-  if (!value) return std::move(value).error().at("file", path.string());
-  return value;
+base::Result<keyvault::Secret> value_or_needs_file(const base::Uuid& uuid) {
+  auto value = value_from_store(uuid);
+  if (value || value.error().code() == base::ErrorCode::kCorrupt) return value;
+  const base::Error& error = value.error();
+  std::string file;
+  for (const auto& place : error.places()) file = place.name;
+  return needs_file(
+      uuid, file + ": " + (error.cause().empty() ? error.what() : error.cause()));
 }
 
 }  // namespace
@@ -112,7 +64,8 @@ base::Result<keyvault::Secret> value_from_store(const base::Uuid& uuid) {
 base::Result<VtpmSecret> read_vtpm_secret(
     const Connection& connection, const base::Uuid& uuid,
     const std::optional<std::filesystem::path>& file) {
-  ASSIGN_OR_RETURN(const std::optional<SecretHandle> secret, look_up(connection, uuid));
+  ASSIGN_OR_RETURN(const std::optional<SecretHandle> secret,
+                   find_secret(connection, uuid));
   if (!secret) return no_such_secret(uuid);
   auto facts = read_facts(*secret);
   if (!facts) return std::move(facts).error().at("secret", uuid.text());
@@ -144,13 +97,14 @@ base::Result<VtpmSecret> read_vtpm_secret(
   if (found.is_ephemeral) {
     return needs_file(uuid, "a private secret that libvirt keeps in memory only");
   }
-  ASSIGN_OR_RETURN(found.value, value_from_store(uuid));
+  ASSIGN_OR_RETURN(found.value, value_or_needs_file(uuid));
   return found;
 }
 
 base::Result<SecretOnTarget> compare_secret(const Connection& connection,
                                             const VtpmSecret& secret) {
-  ASSIGN_OR_RETURN(std::optional<SecretHandle> there, look_up(connection, secret.uuid));
+  ASSIGN_OR_RETURN(std::optional<SecretHandle> there,
+                   find_secret(connection, secret.uuid));
   if (!there) {
     // libvirt also refuses a second secret of one usage name.
     SecretHandle namesake(virSecretLookupByUsage(
@@ -207,7 +161,8 @@ base::Status define_secret(const Connection& connection, const VtpmSecret& secre
 }
 
 base::Status undefine_secret(const Connection& connection, const base::Uuid& uuid) {
-  ASSIGN_OR_RETURN(const std::optional<SecretHandle> secret, look_up(connection, uuid));
+  ASSIGN_OR_RETURN(const std::optional<SecretHandle> secret,
+                   find_secret(connection, uuid));
   if (!secret) return no_such_secret(uuid);
   if (virSecretUndefine(secret->get()) != 0) {
     return take_libvirt_error(base::ErrorCode::kHypervisor,
