@@ -72,7 +72,7 @@ class RunningCapture final : public Capture {
     RETURN_IF_ERROR(hold_still(vm));
     RETURN_IF_ERROR(refuse_if_disks_changed(vm));
     if (plan_.traces.is_paused) pause_ = measured_pause(*watch);
-    open_disks();
+    RETURN_IF_ERROR(open_disks());
     note_facts();
     return base::Done{};
   }
@@ -221,7 +221,7 @@ class RunningCapture final : public Capture {
     return std::chrono::ceil<milliseconds>(*events);
   }
 
-  void open_disks() {
+  base::Status open_disks() {
     const auto pulled = std::max<std::size_t>(
         1, static_cast<std::size_t>(std::ranges::count(
                plan_.disks, Way::kPull, [](const auto& disk) { return disk.second; })));
@@ -233,9 +233,11 @@ class RunningCapture final : public Capture {
             disk, plan_.traces.socket, *guard_, connections,
             [this](base::Error error) { return explain(std::move(error)); }));
       } else {
-        disks_.push_back(open_image_files(disk));
+        ASSIGN_OR_RETURN(auto source, open_image_files(connection_, disk));
+        disks_.push_back(std::move(source));
       }
     }
+    return base::Done{};
   }
 
   // Reading fails with a broken socket; what broke it says more.

@@ -88,7 +88,8 @@ class SavedMemory final : public LargeFile {
 
 class StoppedCapture final : public Capture {
  public:
-  explicit StoppedCapture(const Domain& domain) {
+  StoppedCapture(const Connection& connection, const Domain& domain)
+      : connection_(connection) {
     virDomainRef(domain.get());
     domain_.reset(domain.get());
   }
@@ -110,8 +111,9 @@ class StoppedCapture final : public Capture {
       large_files_.push_back(std::move(saved));
     }
     for (const Disk& disk : vm.disks) {
-      disks_.push_back(open_image_files(disk));
-      facts_["disk_" + disk.target] = "image files";
+      ASSIGN_OR_RETURN(auto source, open_image_files(connection_, disk));
+      disks_.push_back(std::move(source));
+      facts_["disk_" + disk.target] = disk.rbd ? "RBD image" : "image files";
     }
     facts_["method"] = vm.managed_save ? "off, with its memory saved" : "off";
     return refuse_if_started();
@@ -168,6 +170,7 @@ class StoppedCapture final : public Capture {
 
   base::Status mark_files(const VmDescription& vm) {
     for (const Disk& disk : vm.disks) {
+      if (disk.rbd) continue;  // Only libvirt can tell then that the VM was started.
       RETURN_IF_ERROR(mark(disk.path));
       for (const BackingFile& image : disk.backing) RETURN_IF_ERROR(mark(image.path));
     }
@@ -175,6 +178,7 @@ class StoppedCapture final : public Capture {
     return base::Done{};
   }
 
+  const Connection& connection_;
   Domain domain_;
   std::string vm_name_;
   base::Timestamp instant_;
@@ -188,9 +192,9 @@ class StoppedCapture final : public Capture {
 }  // namespace
 
 base::Result<std::unique_ptr<Capture>> capture_stopped(
-    const Connection& /*connection*/, const Domain& domain,
+    const Connection& connection, const Domain& domain,
     const VmDescription& description, const CaptureOptions& /*options*/) {
-  auto capture = std::make_unique<StoppedCapture>(domain);
+  auto capture = std::make_unique<StoppedCapture>(connection, domain);
   if (auto status = capture->take(description); !status) {
     return std::move(status).error().at("vm", description.name);
   }

@@ -32,8 +32,10 @@ pugi::xml_node only_child(pugi::xml_node element, const char* name) {
 void place_disk(pugi::xml_node disk, const DiskPlace& place) {
   set_attribute(disk, "type", "file");
   remove_children(disk, "backingStore");
+  remove_children(disk, "auth");
   pugi::xml_node source = only_child(disk, "source");
   source.remove_attributes();
+  source.remove_children();
   set_attribute(source, "file", place.path.string());
   // Stated, never probed: a raw image may begin like a qcow2 one and name any file.
   pugi::xml_node driver = only_child(disk, "driver");
@@ -45,6 +47,19 @@ void empty_drive(pugi::xml_node disk) {
   set_attribute(disk, "type", "file");
   remove_children(disk, "source");
   remove_children(disk, "backingStore");
+}
+
+// What a disk lay on, where that was no file of its host.
+std::string_view place_on_source(const pugi::xml_node& original,
+                                 const std::string& target) {
+  for (const pugi::xml_node& disk : original.child("devices").children("disk")) {
+    if (disk.child("target").attribute("dev").value() != target) continue;
+    const std::string_view type = disk.attribute("type").value();
+    if (type == "block") return "a block device";
+    if (type == "network") return "network storage";
+    if (type == "volume") return "a volume of a storage pool";
+  }
+  return {};
 }
 
 bool has_source(const pugi::xml_node& original, const std::string& target) {
@@ -95,6 +110,11 @@ void place_disks(pugi::xml_node domain, const pugi::xml_node& original,
       continue;
     }
     place_disk(disk, place->second);
+    const std::string_view before = place_on_source(original, target);
+    if (!before.empty()) {
+      result.notes.push_back("disk " + target + ": was " + std::string(before) +
+                             ", becomes the file " + place->second.path.string());
+    }
   }
 }
 

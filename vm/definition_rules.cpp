@@ -148,7 +148,7 @@ const std::vector<ElementRule>& all_rules() {
 
       // Disks.
       {"devices/disk", kMany, "",
-       {{"type", "file|block|volume"}, {"device", "disk|cdrom|floppy"},
+       {{"type", "file|block|volume|network"}, {"device", "disk|cdrom|floppy"},
         {"snapshot", "internal|external|no|manual"},
         {"model", "virtio|virtio-transitional|virtio-non-transitional"}}},
       {"devices/disk/driver", kOnce, "",
@@ -161,6 +161,11 @@ const std::vector<ElementRule>& all_rules() {
         {"discard_no_unref", kOnOff}, {"queues", kNumber}, {"queue_size", kNumber},
         {"iothread", kNumber}, {"packed", kOnOff}}},
       {"devices/disk/source", kReplaced},
+      {"devices/disk/source/host", kDropped},
+      {"devices/disk/source/auth", kDropped},
+      {"devices/disk/source/config", kDropped},
+      {"devices/disk/source/snapshot", kDropped},
+      {"devices/disk/auth", kDropped},
       {"devices/disk/backingStore", kDropped},
       {"devices/disk/target", kOnce, "",
        {{"dev", kWord}, {"bus", "virtio|scsi|sata|ide|usb|fdc"},

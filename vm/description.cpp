@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "vm/domain_xml.h"
+#include "vm/image_file_source.h"
 #include "vm/image_info.h"
 #include "vm/xml.h"
 
@@ -106,8 +107,33 @@ base::Status read_chain(Disk& disk) {
   return base::Done{};
 }
 
-base::Status complete_disk(const Connection& connection, const DomainFacts& facts,
-                           Disk& disk) {
+base::Status measure_network_disk(const Connection& connection, const Domain& domain,
+                                  const RunState state, Disk& disk) {
+  if (state == RunState::kRunning || state == RunState::kPaused) {
+    virDomainBlockInfo info{};
+    if (virDomainGetBlockInfo(domain.get(), disk.target.c_str(), &info, 0) != 0) {
+      return take_libvirt_error(base::ErrorCode::kHypervisor,
+                                "cannot ask for a disk's size");
+    }
+    disk.size = info.capacity;
+    return base::Done{};
+  }
+  ASSIGN_OR_RETURN(disk.size, measure_image(connection, disk));
+  return base::Done{};
+}
+
+// Nothing was touched yet, and trying again will not help: a reason to refuse.
+base::Error unreadable(base::Error error) {
+  if (error.code() != base::ErrorCode::kIo) return error;
+  base::Error refused(base::ErrorCode::kRefused, error.what());
+  for (const auto& place : error.places()) refused.at(place.kind, place.name);
+  for (const auto& step : error.next_steps()) refused.next(step);
+  return std::move(refused).because(error.cause());
+}
+
+base::Status complete_disk(const Connection& connection, const Domain& domain,
+                           const DomainFacts& facts, RunState state, Disk& disk) {
+  if (disk.rbd) return measure_network_disk(connection, domain, state, disk);
   const auto volume = facts.volumes.find(disk.target);
   if (volume != facts.volumes.end()) {
     RETURN_IF_ERROR(locate_volume(connection, volume->second, disk));
@@ -133,8 +159,8 @@ base::Result<VmDescription> describe_by_name(const Connection& connection,
     vm.managed_save = std::filesystem::path(kSaveFolder) / (vm.name + ".save");
   }
   for (Disk& disk : vm.disks) {
-    if (auto status = complete_disk(connection, facts, disk); !status) {
-      return std::move(status).error().at("disk", disk.target);
+    if (auto status = complete_disk(connection, domain, facts, state, disk); !status) {
+      return unreadable(std::move(status).error()).at("disk", disk.target);
     }
   }
   return vm;

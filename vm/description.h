@@ -8,6 +8,7 @@
 
 #include "base/uuid.h"
 #include "vm/connection.h"
+#include "vm/rbd_image.h"
 
 namespace sealift::vm {
 
@@ -21,10 +22,11 @@ struct BackingFile {
 /// A disk that holds data of this VM (`device='disk'`). Drives with removable media and
 /// empty ones are in `removable_targets`.
 struct Disk {
-  std::string target;  ///< "vda".
-  std::string bus;     ///< "virtio", "scsi", "sata", ...
-  std::string type;    ///< "file" or "block"; others are refused by describe().
-  std::filesystem::path path;
+  std::string target;          ///< "vda".
+  std::string bus;             ///< "virtio", "scsi", "sata", ...
+  std::string type;            ///< "file", "block", or "network": others are refused.
+  std::filesystem::path path;  ///< Of a network disk "rbd:POOL/IMAGE", no path at all.
+  std::optional<RbdImage> rbd;
   std::string format;  ///< "qcow2" or "raw", as the live domain states it.
   std::vector<BackingFile> backing;  ///< From the one right below to the base.
   std::uint64_t size = 0;            ///< Bytes that the guest sees.
@@ -64,10 +66,9 @@ struct VmDescription {
 /// Reads the domain from the live XML where there is one, the backing chains from the
 /// images (`qemu-img info -U`), formats as stated, never probed.
 ///
-/// errors  kRefused: something that cannot be carried (TPM 1.2, passthrough TPM,
-/// network
-///         disks, LUKS inside qcow2, ...): names the element.  kIo: a file is missing
-///         or cannot be read; names VM, component and file.  kHypervisor.
+/// errors  kRefused: something that cannot be carried (TPM 1.2, passthrough TPM, LUKS
+///         inside qcow2, ...): names the element; or a disk that cannot be read: names
+///         VM, disk and file.  kIo, kHypervisor.
 base::Result<VmDescription> describe(const Connection& connection,
                                      const Domain& domain);
 

@@ -30,7 +30,8 @@ class DiskSource {
   /// Gives every piece that is allocated (holds data) to `sink`, `jobs` at a time.
   /// A piece that is partly a hole comes whole, zeros included. No reply of an NBD
   /// server ever waits for `sink`: each thread has read its reply before it calls.
-  /// errors  kIo: names disk and offset.  kInterrupted: `stop` was asked.  What `sink`
+  /// errors  kRefused: what it lies on cannot be read; names disk and offset.  kIo: the
+  ///         way to it is broken.  kInterrupted: `stop` was asked.  What `sink`
   ///         or `progress` returns.
   virtual base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
                                       const PieceSink& sink, const Progress& progress,

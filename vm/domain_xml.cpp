@@ -20,12 +20,18 @@ base::Error refused(const std::string& element, std::string what) {
   return base::Error(base::ErrorCode::kRefused, std::move(what)).at("element", element);
 }
 
+base::Error refused_value(std::string element, const char* name,
+                          const std::string& value, std::string what) {
+  element.append("[@").append(name).append("='").append(value).append("']");
+  return refused(element, std::move(what));
+}
+
 // The SCSI controllers that have an iothread, by index.
 std::set<std::string> controllers_with_iothread(const pugi::xml_node& devices) {
   std::set<std::string> indexes;
   for (const pugi::xml_node controller : devices.children("controller")) {
     if (attribute(controller, "type") == "scsi" &&
-        controller.child("driver").attribute("iothread")) {
+        !controller.child("driver").attribute("iothread").empty()) {
       indexes.insert(attribute(controller, "index"));
     }
   }
@@ -35,7 +41,9 @@ std::set<std::string> controllers_with_iothread(const pugi::xml_node& devices) {
 bool has_iothread(const pugi::xml_node& disk,
                   const std::set<std::string>& controllers) {
   const pugi::xml_node driver = disk.child("driver");
-  if (driver.attribute("iothread") || driver.child("iothreads")) return true;
+  if (!driver.attribute("iothread").empty() || !driver.child("iothreads").empty()) {
+    return true;
+  }
   return attribute(disk.child("target"), "bus") == "scsi" &&
          controllers.contains(attribute(disk.child("address"), "controller"));
 }
@@ -49,12 +57,13 @@ std::string source_path(const pugi::xml_node& node, const std::string& type) {
 base::Result<std::vector<BackingFile>> read_backing(const pugi::xml_node& disk,
                                                     const std::string& element) {
   std::vector<BackingFile> chain;
-  for (pugi::xml_node store = disk.child("backingStore"); store.child("source");
-       store = store.child("backingStore")) {
+  for (pugi::xml_node store = disk.child("backingStore");
+       !store.child("source").empty(); store = store.child("backingStore")) {
     const std::string type = attribute(store, "type");
     if (type != "file" && type != "block") {
-      return refused(element + "/backingStore[@type='" + type + "']",
-                     "a disk lies on something that is neither file nor block device");
+      return refused_value(
+          element + "/backingStore", "type", type,
+          "a disk lies on something that is neither file nor block device");
     }
     chain.push_back(
         {source_path(store, type), attribute(store.child("format"), "type")});
@@ -65,18 +74,25 @@ base::Result<std::vector<BackingFile>> read_backing(const pugi::xml_node& disk,
 base::Status refuse_what_cannot_be_read(const pugi::xml_node& disk,
                                         const std::string& element) {
   const std::string type = attribute(disk, "type");
-  if (type != "file" && type != "block" && type != "volume") {
+  const std::string protocol = attribute(disk.child("source"), "protocol");
+  if (type == "network" && protocol != "rbd") {
+    return refused(element + "/source[@protocol='" + protocol + "']",
+                   "a disk is on the network, and not in a Ceph cluster")
+        .next("back up such a disk with its storage's own means, and detach it here");
+  }
+  if (type != "file" && type != "block" && type != "volume" && type != "network") {
     return refused(element + "[@type='" + type + "']",
-                   "a disk is neither file nor block device")
+                   "a disk is neither file nor block device nor RBD image")
         .next("back up such a disk with its storage's own means, and detach it here");
   }
   if (attribute(disk, "device") == "lun") {
     return refused(element + "[@device='lun']", "a disk is passed through as SCSI LUN");
   }
-  if (disk.child("encryption") || disk.child("source").child("encryption")) {
+  if (!disk.child("encryption").empty() ||
+      !disk.child("source").child("encryption").empty()) {
     return refused(element + "/encryption", "a disk is encrypted by QEMU (LUKS)");
   }
-  if (disk.child("transient")) {
+  if (!disk.child("transient").empty()) {
     return refused(element + "/transient", "a disk forgets what is written to it");
   }
   const std::string format = attribute(disk.child("driver"), "type");
@@ -110,6 +126,9 @@ base::Status read_disk(const pugi::xml_node& node,
     const pugi::xml_node source = node.child("source");
     facts.volumes[disk.target] = {attribute(source, "pool"),
                                   attribute(source, "volume")};
+  } else if (disk.type == "network") {
+    ASSIGN_OR_RETURN(disk.rbd, read_rbd_source(node, element));
+    disk.path = disk.rbd->text();
   } else if (disk.path.empty()) {
     return refused(element + "/source", "a disk has no file");
   }
@@ -152,7 +171,7 @@ base::Result<std::optional<Vtpm>> read_vtpm(const pugi::xml_node& devices,
                    "the VM's TPM is not a TPM 2.0");
   }
   const pugi::xml_node source = backend.child("source");
-  if (source && attribute(source, "type") != "dir") {
+  if (!source.empty() && attribute(source, "type") != "dir") {
     return refused("devices/tpm/backend/source", "the vTPM state lies in no folder");
   }
   vtpm.state_directory = source

@@ -51,6 +51,11 @@ class RawReader final : public DiskReader {
       const ssize_t count =
           ::pread(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EIO) {
+        return base::Error(base::ErrorCode::kRefused, "cannot read the disk")
+            .because("Input/output error")
+            .at("offset", std::to_string(offset));
+      }
       if (count < 0) {
         return base::system_error(errno, "cannot read the disk")
             .at("offset", std::to_string(offset));
@@ -72,9 +77,26 @@ class RawReader final : public DiskReader {
   bool has_holes_;
 };
 
+base::Error with_words(base::Error error, const ReadOnlyServer& server) {
+  const std::string words = server.words();
+  if (words.empty()) return error;
+  return base::Error(base::ErrorCode::kIo, "cannot open a disk image").because(words);
+}
+
+base::Result<std::unique_ptr<NbdReader>> open_reader(ReadOnlyServer& server,
+                                                     base::FileDescriptor socket) {
+  if (auto status = server.wait_for(socket); !status) {
+    return with_words(std::move(status).error(), server);
+  }
+  auto reader = NbdReader::open(std::move(socket), "");
+  if (!reader) return with_words(std::move(reader).error(), server);
+  return reader;
+}
+
 class ImageFileSource final : public DiskSource {
  public:
-  explicit ImageFileSource(Disk disk) : disk_(std::move(disk)) {}
+  ImageFileSource(Disk disk, std::optional<keyvault::Secret> key)
+      : disk_(std::move(disk)), key_(std::move(key)) {}
 
   const std::string& target() const override { return disk_.target; }
   std::uint64_t size() const override { return disk_.size; }
@@ -84,7 +106,7 @@ class ImageFileSource final : public DiskSource {
                               std::stop_token stop) override {
     if (readers_.empty()) {
       const unsigned count = std::clamp(jobs, 1U, kMostReaders);
-      if (auto status = disk_.format == "raw" ? open_raw(count) : open_server(count);
+      if (auto status = is_read_directly() ? open_raw(count) : open_server(count);
           !status) {
         return located(std::move(status).error());
       }
@@ -100,6 +122,8 @@ class ImageFileSource final : public DiskSource {
   }
 
  private:
+  bool is_read_directly() const { return disk_.format == "raw" && !disk_.rbd; }
+
   base::Error located(base::Error error) const {
     return std::move(error).at("file", disk_.path.string()).at("disk", disk_.target);
   }
@@ -121,16 +145,13 @@ class ImageFileSource final : public DiskSource {
   }
 
   base::Status open_server(unsigned count) {
-    ASSIGN_OR_RETURN(ReadOnlyServer server, ReadOnlyServer::start(disk_, count));
+    ASSIGN_OR_RETURN(ReadOnlyServer server,
+                     ReadOnlyServer::start(disk_, count, key_ ? &*key_ : nullptr));
+    key_.reset();
     server_.emplace(std::move(server));
     for (base::FileDescriptor& socket : server_->take_sockets()) {
-      auto reader = NbdReader::open(std::move(socket), "");
-      if (!reader) {
-        const std::string words = server_->words();
-        if (words.empty()) return std::move(reader).error();
-        return base::Error(base::ErrorCode::kIo, "cannot open a disk image")
-            .because(words);
-      }
+      auto reader = open_reader(*server_, std::move(socket));
+      if (!reader) return std::move(reader).error();
       if (reader.value()->size() != disk_.size) {
         return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
       }
@@ -140,15 +161,40 @@ class ImageFileSource final : public DiskSource {
   }
 
   Disk disk_;
+  std::optional<keyvault::Secret> key_;  // Until the server has it.
   base::FileDescriptor file_;
   std::optional<ReadOnlyServer> server_;
   std::vector<std::unique_ptr<DiskReader>> readers_;
 };
 
+base::Result<std::optional<keyvault::Secret>> read_key(const Connection& connection,
+                                                       const Disk& disk) {
+  if (disk.rbd) return read_rbd_key(connection, *disk.rbd);
+  return std::optional<keyvault::Secret>();
+}
+
 }  // namespace
 
-std::unique_ptr<DiskSource> open_image_files(const Disk& disk) {
-  return std::make_unique<ImageFileSource>(disk);
+std::unique_ptr<DiskSource> open_image_files(const Disk& disk,
+                                             std::optional<keyvault::Secret> key) {
+  return std::make_unique<ImageFileSource>(disk, std::move(key));
+}
+
+base::Result<std::unique_ptr<DiskSource>> open_image_files(const Connection& connection,
+                                                           const Disk& disk) {
+  ASSIGN_OR_RETURN(std::optional<keyvault::Secret> key, read_key(connection, disk));
+  return open_image_files(disk, std::move(key));
+}
+
+base::Result<std::uint64_t> measure_image(const Connection& connection,
+                                          const Disk& disk) {
+  ASSIGN_OR_RETURN(const std::optional<keyvault::Secret> key,
+                   read_key(connection, disk));
+  ASSIGN_OR_RETURN(ReadOnlyServer server,
+                   ReadOnlyServer::start(disk, 1, key ? &*key : nullptr));
+  auto reader = open_reader(server, std::move(server.take_sockets().front()));
+  if (!reader) return std::move(reader).error().at("file", disk.path.string());
+  return reader.value()->size();
 }
 
 }  // namespace sealift::vm

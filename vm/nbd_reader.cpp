@@ -24,6 +24,13 @@ base::Error nbd_error(std::string what) {
       .because(words == nullptr ? "" : words);
 }
 
+// A server that answers, and says no, has a disk that cannot be read.
+base::Error answered_error(nbd_handle* handle, std::string what) {
+  base::Error error = nbd_error(what);
+  if (nbd_aio_is_ready(handle) != 1) return error;
+  return base::Error(base::ErrorCode::kRefused, std::move(what)).because(error.cause());
+}
+
 // Called by libnbd; `entries` are pairs of a length and its flags.
 int note_extents(void* user_data, const char* context, std::uint64_t /*offset*/,
                  std::uint32_t* entries, std::size_t count, int* /*error*/) {
@@ -96,7 +103,7 @@ base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
   std::vector<Extent> found;
   const nbd_extent_callback callback{note_extents, &found, nullptr};
   if (nbd_block_status(handle_.get(), size, offset, callback, 0) != 0) {
-    return nbd_error("cannot list what the disk holds")
+    return answered_error(handle_.get(), "cannot list what the disk holds")
         .at("offset", std::to_string(offset));
   }
   if (found.empty()) {
@@ -109,7 +116,8 @@ base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
 
 base::Status NbdReader::read(std::uint64_t offset, std::span<std::byte> bytes) {
   if (nbd_pread(handle_.get(), bytes.data(), bytes.size(), offset, 0) != 0) {
-    return nbd_error("cannot read the disk").at("offset", std::to_string(offset));
+    return answered_error(handle_.get(), "cannot read the disk")
+        .at("offset", std::to_string(offset));
   }
   return base::Done{};
 }

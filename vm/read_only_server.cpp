@@ -1,14 +1,16 @@
 #include "vm/read_only_server.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +22,9 @@ namespace sealift::vm {
 namespace {
 
 constexpr int kFirstPassedSocket = 3;  // sd_listen_fds(3): descriptors begin here.
+constexpr int kPassedKey = 4;
+constexpr const char* kKeyId = "key";
+constexpr int kOpenLimitMilliseconds = 30'000;
 
 // One layer of the chain as QEMU's block layer wants it; `backing` is what lies below.
 base::Json layer(const std::filesystem::path& path, const std::string& format,
@@ -38,10 +43,17 @@ base::Json layer(const std::filesystem::path& path, const std::string& format,
   return node;
 }
 
-std::string image_option(const Disk& disk) {
+std::string image_option(const Disk& disk, bool has_key) {
+  if (disk.rbd) {
+    const base::Json node = {{"driver", disk.format},
+                             {"read-only", true},
+                             {"file", rbd_layer(*disk.rbd, has_key ? kKeyId : "")}};
+    return "json:" + node.dump();
+  }
   base::Json below = nullptr;
-  for (auto image = disk.backing.rbegin(); image != disk.backing.rend(); ++image) {
-    below = layer(image->path, image->format, std::move(below));
+  for (std::size_t depth = disk.backing.size(); depth > 0; --depth) {
+    const BackingFile& image = disk.backing[depth - 1];
+    below = layer(image.path, image.format, std::move(below));
   }
   return "json:" + layer(disk.path, disk.format, std::move(below)).dump();
 }
@@ -75,8 +87,7 @@ base::Result<Listener> listen_for(unsigned connections) {
   }
   for (unsigned i = 0; status && i < connections; ++i) {
     auto client = make_socket();
-    status = client ? connect_to_socket(client.value(), path)
-                    : base::Status(std::move(client).error());
+    status = client ? connect_to_socket(client.value(), path) : client.error();
     if (status) listener.clients.push_back(std::move(client).value());
   }
   static_cast<void>(::unlink(path.c_str()));
@@ -91,6 +102,7 @@ struct ChildPlan {
   std::vector<char*> environment;
   char* pid_digits = nullptr;
   int socket = -1;
+  int key = -1;  // None.
   int log = -1;
 };
 
@@ -101,29 +113,44 @@ struct ChildPlan {
   for (pid_t rest = ::getpid(); rest > 0; rest /= 10) {
     digits[count++] = static_cast<char>('0' + rest % 10);
   }
-  for (std::size_t i = 0; i < count; ++i) plan.pid_digits[i] = digits[count - 1 - i];
+  std::reverse_copy(digits.begin(), digits.begin() + count, plan.pid_digits);
   plan.pid_digits[count] = '\0';
   sigset_t none{};
   sigemptyset(&none);
   static_cast<void>(::sigprocmask(SIG_SETMASK, &none, nullptr));
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  const int log = ::fcntl(plan.log, F_DUPFD, kFirstPassedSocket + 1);
-  const int socket = ::fcntl(plan.socket, F_DUPFD, kFirstPassedSocket + 1);
+  const int log = ::fcntl(plan.log, F_DUPFD, kPassedKey + 1);
+  const int socket = ::fcntl(plan.socket, F_DUPFD, kPassedKey + 1);
+  const int key = ::fcntl(plan.key, F_DUPFD, kPassedKey + 1);
   static_cast<void>(::dup2(nothing, STDIN_FILENO));
   static_cast<void>(::dup2(nothing, STDOUT_FILENO));
   static_cast<void>(::dup2(log, STDERR_FILENO));
   static_cast<void>(::dup2(socket, kFirstPassedSocket));
-  static_cast<void>(::close_range(kFirstPassedSocket + 1, ~0U, 0));
+  if (key >= 0) static_cast<void>(::dup2(key, kPassedKey));
+  const unsigned passed = key >= 0 ? kPassedKey : kFirstPassedSocket;
+  static_cast<void>(::close_range(passed + 1, ~0U, 0));
   ::execvpe(plan.arguments.front(), plan.arguments.data(), plan.environment.data());
   const std::string_view words = "qemu-nbd cannot be started; is qemu-utils installed?";
-  static_cast<void>(!::write(STDERR_FILENO, words.data(), words.size()));
+  static_cast<void>(::write(STDERR_FILENO, words.data(), words.size()) > 0);
   ::_exit(127);
+}
+
+// A file in memory that only those have who were given it.
+base::Result<base::FileDescriptor> hand_over(const keyvault::Secret& key) {
+  base::FileDescriptor file(::memfd_create("key", MFD_CLOEXEC));
+  const base::ByteView bytes = key.view();
+  if (!file || ::write(file.get(), bytes.data(), bytes.size()) !=
+                   static_cast<ssize_t>(bytes.size())) {
+    return base::system_error(errno, "cannot make a file in memory");
+  }
+  return file;
 }
 
 }  // namespace
 
 base::Result<ReadOnlyServer> ReadOnlyServer::start(const Disk& disk,
-                                                   unsigned connections) {
+                                                   unsigned connections,
+                                                   const keyvault::Secret* key) {
   ASSIGN_OR_RETURN(Listener listener, listen_for(connections));
   ReadOnlyServer server;
   server.sockets_ = std::move(listener.clients);
@@ -131,8 +158,15 @@ base::Result<ReadOnlyServer> ReadOnlyServer::start(const Disk& disk,
   if (!server.log_) return base::system_error(errno, "cannot make a file in memory");
 
   std::vector<std::string> words{"qemu-nbd", "--read-only", "--aio=threads",
-                                 "--shared=" + std::to_string(connections),
-                                 image_option(disk)};
+                                 "--shared=" + std::to_string(connections)};
+  base::FileDescriptor key_file;
+  if (key != nullptr) {
+    ASSIGN_OR_RETURN(key_file, hand_over(*key));
+    words.emplace_back("--object");
+    words.push_back(std::string("secret,id=") + kKeyId + ",file=/dev/fd/" +
+                    std::to_string(kPassedKey));
+  }
+  words.push_back(image_option(disk, key != nullptr));
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text(*variable);
@@ -153,6 +187,7 @@ base::Result<ReadOnlyServer> ReadOnlyServer::start(const Disk& disk,
   plan.pid_digits = variables.back().data() + kPidVariable.size();
   plan.socket = listener.socket.get();
   plan.log = server.log_.get();
+  plan.key = key_file.get();
 
   const pid_t child = ::fork();
   if (child < 0) return base::system_error(errno, "cannot start qemu-nbd");
@@ -171,6 +206,16 @@ ReadOnlyServer::~ReadOnlyServer() {
   static_cast<void>(::kill(process_, SIGKILL));
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+base::Status ReadOnlyServer::wait_for(const base::FileDescriptor& socket) const {
+  pollfd waiting{socket.get(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, kOpenLimitMilliseconds);
+  } while (ready < 0 && errno == EINTR);
+  if (ready != 0) return base::Done{};
+  return base::Error(base::ErrorCode::kIo, "a disk image cannot be opened in 30 s");
 }
 
 std::string ReadOnlyServer::words() const {

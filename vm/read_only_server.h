@@ -18,8 +18,11 @@ namespace sealift::vm {
 ///             Its listening socket has no name by the time it runs.
 class ReadOnlyServer {
  public:
+  /// `key`  Of the user of a network disk; null: none. It gets there in memory, never
+  ///        as an argument.
   /// errors  kNotFound: qemu-nbd is not installed.  kIo.
-  static base::Result<ReadOnlyServer> start(const Disk& disk, unsigned connections);
+  static base::Result<ReadOnlyServer> start(const Disk& disk, unsigned connections,
+                                            const keyvault::Secret* key = nullptr);
 
   ReadOnlyServer(ReadOnlyServer&& other) noexcept;
   ReadOnlyServer& operator=(ReadOnlyServer&&) = delete;
@@ -30,6 +33,11 @@ class ReadOnlyServer {
 
   /// Connected sockets, each given away once.
   std::vector<base::FileDescriptor> take_sockets() { return std::move(sockets_); }
+
+  /// Waits until the server speaks on `socket`, one of its own, or has ended.
+  /// errors  kIo: neither within 30 s. A Ceph cluster that is out of reach, or does not
+  ///         know the user, is waited for by librbd five minutes and longer.
+  base::Status wait_for(const base::FileDescriptor& socket) const;
 
   /// What qemu-nbd complained about so far.
   std::string words() const;

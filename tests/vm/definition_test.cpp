@@ -317,6 +317,33 @@ TEST_CASE("a loader is taken from the firmware folders alone", "[vm][definition]
   CHECK(blocked_elements(xml) == Elements{"os/loader"});
 }
 
+TEST_CASE("what was no file becomes one, and a note says so", "[vm][definition]") {
+  const auto [kind, words] = GENERATE(table<std::string, std::string>(
+      {{"type='block'><source dev='/dev/mapper/vg-root'/>", "a block device"},
+       {"type='network'><auth username='u'><secret type='ceph' uuid='s'/></auth>"
+        "<source protocol='rbd' name='pool/image' tls='no'><host name='mon' port='1'/>"
+        "<auth username='u'><secret type='ceph' uuid='s'/></auth>"
+        "<snapshot name='x'/><config file='/etc/passwd'/></source>",
+        "network storage"},
+       {"type='volume'><source pool='p' volume='v'/>", "a volume of a storage pool"}}));
+  DefinitionPlaces places = target();
+  places.disks["vdb"] = {"/images/b.qcow2", "qcow2"};
+  const RebuiltDefinition rebuilt =
+      rebuild_definition(
+          guest("", "<disk device='disk' " + kind + "<target dev='vdb'/></disk>"),
+          places)
+          .value();
+  CHECK(rebuilt.blockers.empty());
+  CHECK(holds(rebuilt.xml, "<source file=\"/images/b.qcow2\" />"));
+  for (const std::string part : {"/dev/mapper", "rbd", "mon", "pool", "secret type=",
+                                 "/etc/passwd", "network\" device", "volume"}) {
+    CAPTURE(part);
+    CHECK_FALSE(holds(rebuilt.xml, part));
+  }
+  CHECK(rebuilt.notes.back() ==
+        "disk vdb: was " + words + ", becomes the file /images/b.qcow2");
+}
+
 TEST_CASE("an NVRAM template elsewhere is left out, and a note says so",
           "[vm][definition]") {
   std::string xml = guest();

@@ -108,11 +108,22 @@ TEST_CASE("a disk in a pool is looked up later", "[vm]") {
   CHECK(facts.volumes.at("vdb").volume == "v");
 }
 
+TEST_CASE("an RBD image is a disk without a path", "[vm]") {
+  const VmDescription vm =
+      read_domain_xml(
+          guest(disk("type='network' device='disk'",
+                     "<driver type='raw'/><source protocol='rbd' name='p/i'/>")))
+          .value()
+          .vm;
+  REQUIRE(vm.disks.at(0).rbd);
+  CHECK(vm.disks[0].path == "rbd:p/i");
+}
+
 TEST_CASE("what cannot be carried is refused by the name of its element", "[vm]") {
   const std::string file = "type='file' device='disk'";
   CHECK(refused_element(guest(disk("type='network' device='disk'",
-                                   "<driver type='raw'/><source protocol='rbd'/>"))) ==
-        "devices/disk[vdb][@type='network']");
+                                   "<driver type='raw'/><source protocol='nbd'/>"))) ==
+        "devices/disk[vdb]/source[@protocol='nbd']");
   CHECK(refused_element(guest(disk("type='vhostuser' device='disk'", ""))) ==
         "devices/disk[vdb][@type='vhostuser']");
   CHECK(refused_element(guest(disk("type='block' device='lun'",
