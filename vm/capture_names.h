@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/uuid.h"
 #include "keyvault/digest.h"
+#include "vm/capture.h"
 
 namespace sealift::vm {
 
@@ -24,6 +26,11 @@ constexpr const char* kFilePrefix = "sealift-";
 inline std::string shared_file_prefix(const base::Uuid& vm) {
   const std::string text = vm.text();
   return kFilePrefix + keyvault::sha256(base::as_bytes(text)).hex().substr(0, 12) + "-";
+}
+
+/// Where the overlays of block devices go.
+inline std::filesystem::path shared_overlay_folder(const CaptureOptions& options) {
+  return options.scratch_directory.value_or("/var/lib/libvirt/images");
 }
 
 constexpr const char* kMarkSuffix = ".paused";

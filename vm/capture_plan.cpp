@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "vm/capture_names.h"
-#include "vm/overlay.h"
+#include "vm/overlay_files.h"
 #include "vm/running_qemu.h"
 
 namespace sealift::vm {
@@ -17,10 +17,11 @@ base::Result<Way> choose_way(const Disk& disk, const QemuVersion& qemu) {
   // Before the fix any client that leaves, a reset of the guest, or a pause kills the
   // guest; see running_qemu.h.
   if (!disk.has_iothread || qemu >= kFirstSafeWithIothreads) return Way::kPull;
-  if (disk.type == "block") {
-    return base::Error(base::ErrorCode::kRefused,
-                       "a block device with an iothread cannot be read while this "
-                       "version of QEMU runs the VM")
+  if (disk.rbd) {
+    return base::Error(
+               base::ErrorCode::kRefused,
+               "an RBD image with an iothread cannot be read while this version "
+               "of QEMU runs the VM")
         .at("disk", disk.target)
         .next(
             "back up the VM while it is off, or take the iothread from the disk, or "
@@ -68,7 +69,10 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
     } else {
       others.push_back(disk.target);
     }
-    if (way == Way::kOverlay) plan.traces.overlays.push_back(plan_overlay(disk, run));
+    if (way == Way::kOverlay) {
+      plan.traces.overlays.push_back(
+          plan_overlay(disk, vm.uuid, run, shared_overlay_folder(options)));
+    }
   }
   if (pulled.empty()) return plan;
   plan.traces.socket = scratch;

@@ -7,6 +7,7 @@
 #include "vm/capture_names.h"
 #include "vm/domain_folder.h"
 #include "vm/overlay.h"
+#include "vm/overlay_files.h"
 #include "vm/undo_capture.h"
 
 namespace sealift::vm {
@@ -50,6 +51,7 @@ class CleanUp {
       RETURN_IF_ERROR(end_job(vm));
     }
     RETURN_IF_ERROR(commit_overlays());
+    RETURN_IF_ERROR(remove_unused_overlays(vm));
     RETURN_IF_ERROR(delete_checkpoints());
     if (!folder_.empty()) RETURN_IF_ERROR(remove_files(folder_, kFilePrefix));
     if (options_.scratch_directory) {
@@ -93,6 +95,17 @@ class CleanUp {
     for (const Overlay& overlay : overlays) {
       RETURN_IF_ERROR(commit_overlay(domain_, overlay));
       note("the overlay of disk " + overlay.target + " was merged back");
+    }
+    return base::Done{};
+  }
+
+  base::Status remove_unused_overlays(const base::Uuid& vm) {
+    ASSIGN_OR_RETURN(
+        const auto files,
+        find_unused_overlays(domain_, vm, shared_overlay_folder(options_)));
+    for (const auto& file : files) {
+      RETURN_IF_ERROR(remove_if_there(file));
+      note("its file " + file.string() + " was removed");
     }
     return base::Done{};
   }

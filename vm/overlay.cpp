@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/subprocess.h"
+#include "vm/image_info.h"
 #include "vm/undo_capture.h"
 #include "vm/xml.h"
 
@@ -14,7 +15,6 @@ namespace sealift::vm {
 
 namespace {
 
-constexpr std::string_view kInfix = ".sealift-";
 constexpr auto kCommitLimit = std::chrono::minutes(30);
 constexpr auto kProgramLimit = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(50);
@@ -96,6 +96,7 @@ base::Status commit_live(const Domain& domain, const Overlay& overlay) {
 }
 
 base::Status commit_offline(const Domain& domain, const Overlay& overlay) {
+  ASSIGN_OR_RETURN(const ImageInfo info, read_image_info(overlay.path, "qcow2"));
   ASSIGN_OR_RETURN(const base::ProgramOutput run,
                    base::run_program({"qemu-img", "commit", "-q", "-f", "qcow2",
                                       overlay.path.string()},
@@ -109,13 +110,15 @@ base::Status commit_offline(const Domain& domain, const Overlay& overlay) {
       const XmlDocument document,
       read_domain(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE));
   pugi::xml_node disk = find_disk(document, overlay.target);
-  disk.child("source").attribute("file").set_value(overlay.base.c_str());
-  const pugi::xml_node backing = disk.child("backingStore");
-  if (backing) {
-    disk.child("driver").attribute("type").set_value(
-        backing.child("format").attribute("type").value());
-    disk.remove_child("backingStore");
-  }
+  std::error_code ignored;
+  const bool is_device = std::filesystem::is_block_file(overlay.base, ignored);
+  disk.attribute("type").set_value(is_device ? "block" : "file");
+  pugi::xml_node source = disk.child("source");
+  source.remove_attribute("file");
+  source.append_attribute(is_device ? "dev" : "file").set_value(overlay.base.c_str());
+  // libvirt need not have kept what the overlay lies on; the overlay itself states it.
+  disk.child("driver").attribute("type").set_value(info.backing_format.c_str());
+  disk.remove_child("backingStore");
   // The connection stays the domain's: it is not to be released here.
   const Domain defined(virDomainDefineXML(virDomainGetConnect(domain.get()),
                                           write_xml(*document).c_str()));
@@ -124,14 +127,6 @@ base::Status commit_offline(const Domain& domain, const Overlay& overlay) {
 }
 
 }  // namespace
-
-Overlay plan_overlay(const Disk& disk, const std::string& run) {
-  return {disk.target, disk.path.string() + std::string(kInfix) + run, disk.path};
-}
-
-bool is_overlay(const std::filesystem::path& path) {
-  return path.filename().string().find(kInfix) != std::string::npos;
-}
 
 base::Status make_image(const std::filesystem::path& path, std::uint64_t size) {
   return create_image(
@@ -194,22 +189,6 @@ base::Status commit_overlay(const Domain& domain, const Overlay& overlay) {
     }
   }
   return remove_if_there(overlay.path);
-}
-
-base::Result<std::vector<Overlay>> find_overlays(const Domain& domain) {
-  const bool is_active = virDomainIsActive(domain.get()) == 1;
-  ASSIGN_OR_RETURN(const XmlDocument document,
-                   read_domain(domain, is_active ? 0 : VIR_DOMAIN_XML_INACTIVE));
-  std::vector<Overlay> found;
-  for (const pugi::xml_node disk :
-       document->child("domain").child("devices").children("disk")) {
-    const std::filesystem::path path = disk.child("source").attribute("file").value();
-    if (!is_overlay(path)) continue;
-    std::string base = path.string();
-    base.resize(base.rfind(kInfix));
-    found.push_back({disk.child("target").attribute("dev").value(), path, base});
-  }
-  return found;
 }
 
 }  // namespace sealift::vm

@@ -1,7 +1,6 @@
 // Disks that are read from a frozen image, under an overlay that takes the writes.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,13 +9,6 @@
 #include "vm/description.h"
 
 namespace sealift::vm {
-
-/// Where the overlay of a run of ours goes: beside the image of `disk`: its name tells
-/// whose it is.
-Overlay plan_overlay(const Disk& disk, const std::string& run);
-
-/// Whether `path` is the name of an overlay of ours.
-bool is_overlay(const std::filesystem::path& path);
 
 /// Makes the file of `overlay`, empty, above the image of `disk`, which may be in use.
 /// errors  kIo.
@@ -37,8 +29,5 @@ base::Status freeze_under_overlays(const Domain& domain,
 /// and a new definition.
 /// errors  kHypervisor, kIo: the overlay is still there and still in use.
 base::Status commit_overlay(const Domain& domain, const Overlay& overlay);
-
-/// Overlays of ours that the VM's definition names. errors  kHypervisor, kCorrupt.
-base::Result<std::vector<Overlay>> find_overlays(const Domain& domain);
 
 }  // namespace sealift::vm

@@ -11,6 +11,7 @@ struct QemuVersion {
   unsigned major = 0;
   unsigned minor = 0;
   unsigned micro = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): takes the operator for a literal
   friend auto operator<=>(const QemuVersion&, const QemuVersion&) = default;
 };
 
