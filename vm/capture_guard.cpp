@@ -1,11 +1,11 @@
 // The process that stays when a capture's own is killed.
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -55,13 +55,25 @@ void end_connections(const std::vector<base::FileDescriptor>& sockets) {
   }
 }
 
-// 'T' when a signal stopped it, 't' when a debugger did.
-bool is_stopped(pid_t process) {
+enum class ProcessState { kAlive, kStopped, kDead };
+
+ProcessState state_of(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= text.size()) return false;
-  return text[name_end + 2] == 'T' || text[name_end + 2] == 't';
+  if (name_end == std::string::npos || name_end + 2 >= text.size()) {
+    return ProcessState::kAlive;  // What became of it, the channel tells.
+  }
+  switch (text[name_end + 2]) {
+    case 'T':  // By a signal.
+    case 't':  // By a debugger.
+      return ProcessState::kStopped;
+    case 'Z':  // Killed, and the channel still open: a thread hangs in its storage.
+    case 'X':
+      return ProcessState::kDead;
+    default:
+      return ProcessState::kAlive;
+  }
 }
 
 class Guard {
@@ -107,7 +119,10 @@ class Guard {
       switch (channel_.receive(message, kTick)) {
         case GuardChannel::Arrival::kMessage:
           if (message.json.contains("undo")) {
-            answer(undo());
+            const auto failures = undo();
+            answer(failures);
+            // libvirt may be away for longer than the capture waits.
+            if (!failures.empty()) undo_for_the_dead();
             return;
           }
           take(message);
@@ -118,13 +133,13 @@ class Guard {
         case GuardChannel::Arrival::kNothing:
           break;
       }
-      stopped_ticks = is_stopped(capture_) ? stopped_ticks + 1 : 0;
-      if (stopped_ticks > kTicksOfStopLimit) {
+      const ProcessState state = state_of(capture_);
+      stopped_ticks = state == ProcessState::kStopped ? stopped_ticks + 1 : 0;
+      if (state == ProcessState::kDead || stopped_ticks > kTicksOfStopLimit) {
         undo_for_the_dead();
         return;
       }
-      if (is_pause_over()) {
-        if (reach()) static_cast<void>(resume_if_paused(domain_));
+      if (is_pause_over() && reach() && resume_if_paused(domain_)) {
         traces_.is_paused = false;
       }
     }

@@ -31,6 +31,8 @@ constexpr auto kLockPatience = std::chrono::seconds(15);
 // The guard lets a guest go on after 10 s; what was read after that is not one instant.
 constexpr auto kPauseLimit = std::chrono::seconds(9);
 constexpr auto kNoticeLimit = std::chrono::seconds(1);
+constexpr auto kNewsLimit = std::chrono::seconds(2);
+constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kEventLimit = std::chrono::seconds(2);
 // QEMU's server takes 100 clients (since the fix of CVE-2024-7409).
 constexpr unsigned kMostConnections = 64;
@@ -165,7 +167,7 @@ class RunningCapture final : public Capture {
     return base::Done{};
   }
 
-  base::Status make_mark() {
+  base::Status make_mark() const {
     const base::FileDescriptor file(
         ::open(plan_.traces.mark.c_str(),
                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -240,12 +242,22 @@ class RunningCapture final : public Capture {
     return base::Done{};
   }
 
+  // A QEMU that ends closes its sockets before libvirt hears of it.
+  bool is_off_soon() const {
+    const auto deadline = steady_clock::now() + kNewsLimit;
+    while (virDomainIsActive(domain_.get()) != 0) {
+      if (steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(kPoll);
+    }
+    return true;
+  }
+
   // Reading fails with a broken socket; what broke it says more.
   base::Error explain(base::Error error) const {
     if (error.code() != base::ErrorCode::kIo) return error;
     const std::string words =
         error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
-    if (virDomainIsActive(domain_.get()) == 0) {
+    if (is_off_soon()) {
       return base::Error(base::ErrorCode::kHypervisor,
                          "the VM stopped while it was backed up")
           .because(words)

@@ -28,6 +28,7 @@ class GuardChannel {
   /// errors  kIo: the other side is gone.
   base::Status send(const base::Json& message, int passed = -1);
 
+  // NOLINTNEXTLINE(bugprone-exception-escape): the JSON library clears up with a list
   struct Message {
     base::Json json;
     base::FileDescriptor passed;

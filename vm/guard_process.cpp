@@ -1,13 +1,14 @@
 #include "vm/guard_process.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <thread>
 
 namespace sealift::vm {
 
@@ -16,6 +17,8 @@ namespace {
 constexpr auto kStartLimit = std::chrono::seconds(30);
 // A merge of an overlay can take minutes, and the guest runs meanwhile.
 constexpr auto kUndoLimit = std::chrono::minutes(30);
+constexpr auto kEndLimit = std::chrono::seconds(10);
+constexpr auto kPoll = std::chrono::milliseconds(10);
 
 base::Error guard_is_gone() {
   return base::Error(base::ErrorCode::kIo, "the guard of the capture is gone")
@@ -87,12 +90,13 @@ base::Result<std::unique_ptr<GuardProcess>> GuardProcess::start(
 }
 
 GuardProcess::~GuardProcess() {
-  // Closing the channel is what tells it; it is nobody's child to wait for, but it must
-  // not stay a zombie while we live.
+  // Closing the channel is what tells it. It must not stay a zombie while we live; but
+  // where something cannot be undone yet it goes on trying, without us.
   channel_ = GuardChannel(base::FileDescriptor());
-  if (process_ > 0) {
-    while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  const auto deadline = std::chrono::steady_clock::now() + kEndLimit;
+  while (process_ > 0 && ::waitpid(process_, nullptr, WNOHANG) == 0 &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kPoll);
   }
 }
 

@@ -35,7 +35,7 @@ class GuardProcess {
 
   GuardProcess(const GuardProcess&) = delete;
   GuardProcess& operator=(const GuardProcess&) = delete;
-  /// Leaves the guard to undo what it knows of.
+  /// Leaves the guard to undo what it knows of, and waits for it a few seconds.
   ~GuardProcess();
 
   /// From now on these traces are undone. Returns before anything of them is done.
@@ -46,7 +46,7 @@ class GuardProcess {
   base::Status hold_socket(int socket);
 
   /// Has everything undone and waits for it.
-  /// errors  kHypervisor, kIo: what failed; the guard is gone.
+  /// errors  kHypervisor, kIo: what failed; the guard goes on trying for ten minutes.
   base::Status undo();
 
  private:

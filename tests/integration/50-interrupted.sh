@@ -99,7 +99,8 @@ begin --read-limit 4
 ok 'a slow backup reads (destroy)' reading
 sleep 0.5
 vsh A destroy "$uuid" > /dev/null
-ends 15 'a VM that dies during its backup'
+ends 16 'a VM that dies during its backup'
+says 'and the backup says so' '^error: the VM stopped while it was backed up'
 is 'nothing is visible in the repository' "$visible" "$(volumes)"
 bed_start A busy
 nothing_left 'after the death of the VM'
