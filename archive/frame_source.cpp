@@ -24,37 +24,54 @@ base::Error at_location(base::Error error, const ChunkLocation& location,
 
 base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) const {
   ASSIGN_OR_RETURN(std::vector<ChunkLocation> locations, locator_->locate(id));
-  if (locations.empty()) {
-    return base::Error(base::ErrorCode::kCorrupt,
-                       "a part of the snapshot lies in no volume of the repository")
-        .at("frame", id.hex());
-  }
-  return locations;
+  if (!locations.empty()) return locations;
+  ASSIGN_OR_RETURN(locations, scan_.locate(id));
+  if (!locations.empty()) return locations;
+  return base::Error(base::ErrorCode::kCorrupt,
+                     "a part of the snapshot lies in no volume of the repository")
+      .at("frame", id.hex());
 }
 
 base::Result<base::ByteView> FrameSource::open(const WantedChunk& wanted,
                                                OpeningState& state) const {
   ASSIGN_OR_RETURN(const std::vector<ChunkLocation> locations, locate(wanted.id));
   std::optional<base::Error> first;
+  bool was_found = false;
+  const auto open_one =
+      [&](const ChunkLocation& location) -> base::Result<base::ByteView> {
+    ASSIGN_OR_RETURN(const FrameHeader header, look_at(wanted, location, state));
+    was_found = true;
+    return open_at(wanted, location, header, state);
+  };
   for (const ChunkLocation& location : locations) {
-    auto plain = open_at(wanted, location, state);
+    auto plain = open_one(location);
     if (plain) return plain;
     if (!first) first = at_location(std::move(plain).error(), location, *store_);
+  }
+  if (was_found) return *std::move(first);
+  ASSIGN_OR_RETURN(const std::vector<ChunkLocation> real, scan_.locate(wanted.id));
+  for (const ChunkLocation& location : real) {
+    auto plain = open_one(location);
+    if (plain) return plain;
   }
   return *std::move(first);
 }
 
-base::Result<base::ByteView> FrameSource::open_at(const WantedChunk& wanted,
-                                                  const ChunkLocation& location,
-                                                  OpeningState& state) const {
+base::Result<FrameHeader> FrameSource::look_at(const WantedChunk& wanted,
+                                               const ChunkLocation& location,
+                                               OpeningState& state) const {
   if (location.stored_size <= kFrameOverhead || location.stored_size > kMaxFrameSize) {
     return broken("I5", "the place of a frame cannot be");
   }
   state.frame.resize(location.stored_size);
   RETURN_IF_ERROR(store_->read(location.volume, location.offset, state.frame));
-  ASSIGN_OR_RETURN(
-      const FrameHeader header,
-      examine_frame(state.frame, {wanted.kind, wanted.id, wanted.plain_size}));
+  return examine_frame(state.frame, {wanted.kind, wanted.id, wanted.plain_size});
+}
+
+base::Result<base::ByteView> FrameSource::open_at(const WantedChunk& wanted,
+                                                  const ChunkLocation& location,
+                                                  const FrameHeader& header,
+                                                  OpeningState& state) const {
   ASSIGN_OR_RETURN(FrameCipher* const cipher, cipher_for(header, location, state));
   const bool is_private =
       wanted.kind == FrameKind::kData && wanted.scope == IdScope::kPrivate;

@@ -9,6 +9,7 @@
 
 #include "archive/frame_keys.h"
 #include "archive/frame_opener.h"
+#include "archive/frame_scan.h"
 #include "archive/snapshot_reader.h"
 #include "archive/volume_set.h"
 
@@ -37,21 +38,32 @@ class FrameSource {
   /// What is given by reference outlives this.
   FrameSource(const ObjectReader& store, const ChunkLocator& locator,
               VolumeSet& volumes, FrameKeys& keys)
-      : store_(&store), locator_(&locator), volumes_(&volumes), keys_(&keys) {}
+      : store_(&store),
+        locator_(&locator),
+        volumes_(&volumes),
+        keys_(&keys),
+        scan_(store, volumes) {}
 
-  /// The plaintext, from the first location that gives it whole. Valid until the state
-  /// is used again.
+  /// The plaintext, from the first location that gives it whole. Where no location
+  /// holds a frame of that id, they lied, and the volumes are looked through. Valid
+  /// until the state is used again.
   /// errors  kCorrupt: none does; the error is that of the first location.  kWrongKey.
   ///         kIo.
   base::Result<base::ByteView> open(const WantedChunk& wanted,
                                     OpeningState& state) const;
 
-  /// The names of the volumes where it is said to lie.
+  /// Where it is said to lie; where it does, if nothing is said.
   base::Result<std::vector<ChunkLocation>> locate(const ChunkId& id) const;
 
  private:
+  /// Reads what lies there: whether it is the frame that is wanted.
+  base::Result<FrameHeader> look_at(const WantedChunk& wanted,
+                                    const ChunkLocation& location,
+                                    OpeningState& state) const;
+  /// Opens what look_at() has read.
   base::Result<base::ByteView> open_at(const WantedChunk& wanted,
                                        const ChunkLocation& location,
+                                       const FrameHeader& header,
                                        OpeningState& state) const;
   base::Result<FrameCipher*> cipher_for(const FrameHeader& header,
                                         const ChunkLocation& location,
@@ -61,6 +73,7 @@ class FrameSource {
   const ChunkLocator* locator_;
   VolumeSet* volumes_;
   FrameKeys* keys_;
+  FrameScan scan_;
 };
 
 }  // namespace sealift::archive

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "archive/frame.h"
+#include "archive/frame_scan.h"
 #include "tests/archive/archive_fixture.h"
 #include "tests/support/catch.h"
 
@@ -14,6 +15,7 @@ struct Written : ArchiveFixture {
   CommittedSnapshot snapshot = must(write(content));
   Volume last = must(open(volume_name(snapshot.id, 1)));
   TestLocator locator = locate_all();
+  VolumeSet volumes{store, repository, trust};
 };
 
 }  // namespace
@@ -45,13 +47,70 @@ TEST_CASE("a place that lies costs time only", "[archive][reader]") {
         written.content.state);
 }
 
-TEST_CASE("a chunk that lies nowhere is named", "[archive][reader]") {
+TEST_CASE("where every place lies, the volumes show where the frames are",
+          "[archive][reader]") {
+  ArchiveFixture fixture;
+  fixture.options.volume_size = 1;
+  const TestContent content = default_content();
+  const auto snapshot = must(fixture.write(content));
+  REQUIRE(snapshot.volumes > 2);
+  const Volume last = must(fixture.open(volume_name(snapshot.id, snapshot.volumes)));
+  TestLocator locator = fixture.locate_all();
+
+  SECTION("each chunk at the place of the one after it") {
+    auto first = locator.places.begin()->second;
+    for (auto at = locator.places.begin(); at != locator.places.end(); ++at) {
+      const auto next = std::next(at);
+      at->second = next == locator.places.end() ? first : next->second;
+    }
+  }
+  SECTION("where no frame begins, or beyond the end") {
+    std::uint64_t number = 0;
+    for (auto& [id, places] : locator.places) {
+      places.front().offset += ++number % 2 == 0 ? 1 : std::uint64_t{1} << 50U;
+    }
+  }
+  SECTION("in a volume that is not there") {
+    for (auto& [id, places] : locator.places) places.front().volume = "archives/x.tar";
+  }
+  SECTION("no place at all") { locator.places.clear(); }
+
+  const auto reader = must(fixture.read(last, locator));
+  CHECK(must(reader->read_whole(component_of(*reader, "disk"), 1U << 24U)) ==
+        whole_disk(content));
+  CHECK(must(reader->read_whole(component_of(*reader, "guest-state"), 1U << 24U)) ==
+        content.state);
+  CHECK(reader->volumes_needed({}));
+}
+
+TEST_CASE("a volume that nobody signed is not looked through", "[archive][reader]") {
   Written written;
-  written.locator.places.clear();
-  const auto reader = must(written.read(written.last, written.locator));
+  // The chunk's only frame now lies in a volume whose signature does not fit.
+  const std::string copy = volume_name(ArchiveId::from(repeated(16, 0xb0)), 1);
+  written.store.objects[copy] = written.store.objects.at(written.last.name);
+  base::Bytes& bytes = written.store.objects.at(written.last.name);
+  const ChunkLocation place = written.locator.places.begin()->second.front();
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(place.offset), 4,
+              std::byte{0});
+  const FrameScan scan(written.store, written.volumes);
+  CHECK(must(scan.locate(written.locator.places.begin()->first)).empty());
+}
+
+TEST_CASE("a chunk that lies nowhere is named", "[archive][reader]") {
+  ArchiveFixture fixture;
+  fixture.options.volume_size = 1;
+  const auto snapshot = must(fixture.write(default_content()));
+  const Volume last = must(fixture.open(volume_name(snapshot.id, snapshot.volumes)));
+  const TestLocator nothing;
+  for (std::uint32_t number = 1; number < snapshot.volumes; ++number) {
+    fixture.store.objects.erase(volume_name(snapshot.id, number));
+  }
+  const auto reader = must(fixture.read(last, nothing));
   const auto read = reader->read_whole(component_of(*reader, "disk"), 1U << 24U);
   REQUIRE_FALSE(read);
   CHECK(read.error().code() == base::ErrorCode::kCorrupt);
+  CHECK(read.error().what() ==
+        "a part of the snapshot lies in no volume of the repository");
   CHECK(place_of(read.error(), "disk") == "vda");
 }
 
