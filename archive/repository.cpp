@@ -45,25 +45,31 @@ Error nothing_to_compare(const ObjectReader& store, const RepositoryId& found) {
           found.hex() + "`");
 }
 
-// Whether the repository of this id is the one meant; `document` is read only when a
-// person has to be asked.
-base::Status check_expected(const ObjectReader& store, const Expectation& expectation,
-                            const RepositoryDocument& document) {
-  if (expectation.id) return base::Done{};  // Compared before anything was parsed.
-  if (expectation.vault != nullptr && expectation.vault->is_pinned(document.id)) {
-    return base::Done{};
+enum class Compared { kEqual, kByAPerson };
+
+// Whether the repository of this id is the one meant, before anything of it is parsed;
+// a person compares once its founder's signature was found to fit.
+base::Result<Compared> compare(const ObjectReader& store,
+                               const Expectation& expectation,
+                               const RepositoryId& found) {
+  if (expectation.id) {
+    if (*expectation.id == found) return Compared::kEqual;
+    return another_repository(store, found, *expectation.id);
   }
-  if (expectation.confirm && expectation.confirm(document)) return base::Done{};
-  if (expectation.vault != nullptr && !expectation.confirm) {
+  if (expectation.vault != nullptr && expectation.vault->is_pinned(found)) {
+    return Compared::kEqual;
+  }
+  if (expectation.confirm) return Compared::kByAPerson;
+  if (expectation.vault != nullptr) {
     ASSIGN_OR_RETURN(const std::vector<RepositoryId> pinned,
                      expectation.vault->pinned());
     if (pinned.size() == 1) {
-      return another_repository(store, document.id, pinned.front())
+      return another_repository(store, found, pinned.front())
           .next("if it is meant to be a second one, name it with `--repo-id " +
-                document.id.hex() + "`");
+                found.hex() + "`");
     }
   }
-  return nothing_to_compare(store, document.id);
+  return nothing_to_compare(store, found);
 }
 
 // What the folder of one signer holds, as far as its signatures fit.
@@ -170,9 +176,7 @@ base::Result<Repository> Repository::open(std::shared_ptr<ObjectStore> store,
   }
   if (!text) return std::move(text).error();
   const RepositoryId found(keyvault::sha256(text.value()).bytes());
-  if (expectation.id && *expectation.id != found) {
-    return another_repository(*store, found, *expectation.id);
-  }
+  ASSIGN_OR_RETURN(const Compared compared, compare(*store, expectation, found));
   auto signature = read_object(*store, kDocumentSignature, keyvault::kSignatureSize);
   if (!signature && signature.error().code() != ErrorCode::kIo) {
     return broken("D5", "repository.json has no signature of 64 bytes beside it")
@@ -188,7 +192,9 @@ base::Result<Repository> Repository::open(std::shared_ptr<ObjectStore> store,
         .at("object", kDocument)
         .at("repository", store->place());
   }
-  RETURN_IF_ERROR(check_expected(*store, expectation, document.value()));
+  if (compared == Compared::kByAPerson && !expectation.confirm(document.value())) {
+    return nothing_to_compare(*store, found);
+  }
   Repository repository(std::move(store), std::move(document).value());
   if (expectation.vault != nullptr) {
     ASSIGN_OR_RETURN(repository.extra_, expectation.vault->trusted_signers());

@@ -31,4 +31,16 @@ inline base::Error broken_by(std::string_view rule, std::string what,
   return broken(rule, std::move(what)).because(cause);
 }
 
+/// `error` of Trust::find(), told as the rule of what its signer wrote: whom, since
+/// when and what to compare go along.
+inline base::Error untrusted(std::string_view rule, std::string what,
+                             const base::Error& error) {
+  base::Error told = broken(rule, std::move(what)).because(error.what());
+  for (const auto& place : error.places()) {
+    if (place.kind != "rule") told.at(place.kind, place.name);
+  }
+  for (const std::string& step : error.next_steps()) told.next(step);
+  return told;
+}
+
 }  // namespace sealift::archive

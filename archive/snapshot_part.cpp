@@ -38,13 +38,9 @@ base::Status check_signer(const Record& record, const VolumeTail& tail,
                           const Trust& trust) {
   const auto signer = trust.find(record.signer, record.created);
   if (!signer) {
-    base::Error error = refused("S2",
-                                "the snapshot's signer was not trusted when it "
-                                "was taken")
-                            .at("signer", record.signer.hex())
-                            .because(signer.error().what());
-    for (const std::string& step : signer.error().next_steps()) error.next(step);
-    return error;
+    return untrusted("S2", "the snapshot's signer was not trusted when it was taken",
+                     signer.error())
+        .at("member", "snapshot");
   }
   if (!signer.value()->key.verify(tail.content("snapshot"),
                                   tail.content("snapshot.sig"))) {

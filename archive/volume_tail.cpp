@@ -132,13 +132,8 @@ base::Result<VolumeHeader> read_volume_header(const ObjectReader& store,
           .at("signer", header.signer.hex());
     }
     if (auto known = trust.find(header.signer, header.created); !known) {
-      base::Error error = broken("V11",
-                                 "the volume's signer was not trusted when it "
-                                 "was written")
-                              .at("signer", header.signer.hex())
-                              .because(known.error().what());
-      for (const std::string& step : known.error().next_steps()) error.next(step);
-      return error;
+      return untrusted("V11", "the volume's signer was not trusted when it was written",
+                       known.error());
     }
     return header;
   };

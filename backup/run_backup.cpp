@@ -36,16 +36,19 @@ VmOutcome back_up(BackupEnvironment& environment, const BackupRequest& request,
 
 // Nobody would believe what it writes.
 base::Status refuse_if_not_enrolled(const BackupEnvironment& environment) {
-  const auto own = environment.repository.trust().find(
-      environment.vault.signing_key().public_key().id(), environment.clock.now());
+  const archive::Trust& trust = environment.repository.trust();
+  const auto id = environment.vault.signing_key().public_key().id();
+  const auto own = trust.find(id, environment.clock.now());
   if (own) return base::Done{};
+  const bool is_revoked = trust.lookup(id) != nullptr;
   return base::Error(base::ErrorCode::kRefused,
                      "this host may not write to the repository")
       .because(own.error().what())
       .at("repository", environment.repository.store().place())
-      .next(
-          "enrol it with the recovery key at hand: `sealift repo join --identity "
-          "KEY.pem`");
+      .next(is_revoked ? "find out why; if it may write again, make a new key vault "
+                         "with `sealift keyvault init` and join with that"
+                       : "enrol it with the recovery key at hand: `sealift repo join "
+                         "--identity KEY.pem`");
 }
 
 VmOutcome not_begun(const std::string& vm) {

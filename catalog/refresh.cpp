@@ -212,12 +212,16 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
     }
     heads[signer] = head.value();
   }
-  for (const auto& [signer, head] : remembered) {
+  // What is held of a revoked signer does not show, whoever remembers it.
+  const auto is_revoked = [this](const archive::SignerId& signer) {
     const archive::KnownSigner* known = repository_.trust().lookup(signer);
-    if (known != nullptr && known->revoked_since) continue;
+    return known != nullptr && known->revoked_since;
+  };
+  for (const auto& [signer, head] : remembered) {
+    if (is_revoked(signer)) continue;
     RETURN_IF_ERROR(check_head(signer, head, found_.links[signer], "this catalog"));
   }
-  if (own && own_head) {
+  if (own && own_head && !is_revoked(*own)) {
     RETURN_IF_ERROR(
         check_head(*own, *own_head, found_.links[*own], "this host's key vault"));
   }

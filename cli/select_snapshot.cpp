@@ -1,8 +1,35 @@
 #include "cli/select_snapshot.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include "archive/volume.h"
 #include "cli/snapshot_answer.h"
 
 namespace sealift::cli {
+
+namespace {
+
+// What is asked for may lie in what is not believed: the volume of that id, or any.
+base::Error in_what_is_disbelieved(const Session& session, const OpenRepository& open,
+                                   const std::string& selector) {
+  const auto is_of_that_id = [&](const base::Error& error) {
+    return std::ranges::any_of(error.places(), [&](const base::Error::Place& place) {
+      const auto volume = archive::parse_volume_name(place.name);
+      return volume && volume->archive.hex().starts_with(selector);
+    });
+  };
+  auto likely = std::ranges::find_if(open.skipped, is_of_that_id);
+  if (likely == open.skipped.end()) likely = std::prev(open.skipped.end());
+  for (auto error = open.skipped.begin(); error != open.skipped.end(); ++error) {
+    if (error != likely) session.report(*error);
+  }
+  return base::Error(*likely)
+      .at("snapshot", selector)
+      .next("what is believed holds no such VM or snapshot: see `sealift list`");
+}
+
+}  // namespace
 
 base::Result<catalog::Snapshot> select_snapshot(const Session& session,
                                                 const OpenRepository& open,
@@ -15,6 +42,10 @@ base::Result<catalog::Snapshot> select_snapshot(const Session& session,
       return std::move(checked).error().next(
           "to go on without it, name a snapshot by its id, as `sealift list` shows it");
     }
+  }
+  if (!found && !open.skipped.empty() &&
+      found.error().code() == base::ErrorCode::kNotFound) {
+    return in_what_is_disbelieved(session, open, selector);
   }
   for (const base::Error& error : open.skipped) session.report(error);
   if (!found) {

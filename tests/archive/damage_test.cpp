@@ -219,6 +219,8 @@ TEST_CASE("a volume of a stranger is refused", "[archive][damage]") {
     const auto opened = fixture.open(name);
     REQUIRE_FALSE(opened);
     CHECK(opened.error().places().front().name == "V11");
+    CHECK(place_of(opened.error(), "signer") == keys.stranger.public_key().id().hex());
+    CHECK(place_of(opened.error(), "revoked since") == "2026-11-01T00:00:00Z");
   }
   SECTION("when he was revoked later it is read") {
     fixture.trust =

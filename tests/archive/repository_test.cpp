@@ -221,6 +221,20 @@ TEST_CASE("a repository document that storage changed is refused", "[archive][tr
     CHECK_FALSE(Repository::open(
         scene.store(), {.id = {}, .vault = &scene.founder.vault, .confirm = {}}));
   }
+  SECTION("a changed recipient, on a host that pinned it") {
+    std::string text = support::contents(document);
+    const std::string ours = base::to_base64(recovery_key(0).recipient().spki());
+    text.replace(text.find(ours), ours.size(),
+                 base::to_base64(recovery_key(1).recipient().spki()));
+    support::overwrite(document, text);
+    const auto opened = Repository::open(
+        scene.store(), {.id = {}, .vault = &scene.founder.vault, .confirm = {}});
+    REQUIRE_FALSE(opened);
+    // Compared before it is parsed: both ids are said, not that a signature is wrong.
+    CHECK(rule_of(opened.error()) == "D0");
+    CHECK(opened.error().places()[2] ==
+          base::Error::Place{"expected", scene.made.id().hex()});
+  }
   SECTION("no signature") {
     fs::remove(signature);
     CHECK(rule_of(scene.open().error()) == "D5");

@@ -212,6 +212,29 @@ TEST_CASE("a volume of nobody's is left out, named, and not gone by", "[cli]") {
   CHECK(host.run({"catalog", "rebuild"}).status == 4);
 }
 
+TEST_CASE("what a revoked host wrote since then is exit 3, not not-found", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  const std::string early = write_snapshot(host, {.vm = "early"});
+  const std::string late =
+      write_snapshot(host, {.vm = "late", .created = 1'799'000'200});
+  const base::Timestamp since(1'799'000'100);
+  const std::string signer = revoke_host(host, since);
+
+  for (const std::string& named : {std::string("late"), late, late.substr(0, 8)}) {
+    CAPTURE(named);
+    const Outcome outcome = host.run({"show", named});
+    CHECK(outcome.status == 3);
+    CHECK(outcome.output.empty());
+    CHECK_THAT(outcome.error, Contains("snapshot " + named + ", volume "));
+    CHECK_THAT(outcome.error,
+               Contains("revoked since " + since.text() + ", signer " + signer));
+    CHECK_THAT(outcome.error, Contains("what is believed holds no such VM"));
+  }
+  CHECK(host.run({"show", "early"}).status == 0);
+  CHECK(host.run({"show", early}).status == 0);
+}
+
 TEST_CASE("restore --to-directory gives the VM's files", "[cli]") {
   CommandLine host;
   const std::string repository = host.make_repository();

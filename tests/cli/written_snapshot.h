@@ -5,6 +5,7 @@
 
 #include "archive/archive_writer.h"
 #include "archive/folder_store.h"
+#include "archive/record_store.h"
 #include "archive/volume.h"
 #include "tests/cli/command_line.h"
 
@@ -84,6 +85,25 @@ inline std::string write_snapshot(const CommandLine& host,
         return committed.record_digest;
       }));
   return writer->id().hex();
+}
+
+/// Revokes the host's signer, by the recovery key, and says who that is.
+inline std::string revoke_host(const CommandLine& host, base::Timestamp since) {
+  const auto vault = keyvault::KeyVault::open(host.path("vault")).value();
+  const std::shared_ptr<archive::ObjectStore> store =
+      archive::open_folder(host.path("repository"), base::real_filesystem()).value();
+  const keyvault::RecoveryKey& key = CommandLine::recovery_key(1);
+  archive::Record record;
+  record.kind = "revoked";
+  record.repository = vault.pinned().value().front();
+  record.signer = archive::SignerId(key.recipient().id().bytes());
+  record.sequence = 1;
+  record.created = since;
+  const std::string signer = vault.signing_key().public_key().id().hex();
+  record.fields = {{"subject", signer}, {"since", since.text()}};
+  REQUIRE(archive::put_record(*store, record,
+                              [&](base::ByteView text) { return key.sign(text); }));
+  return signer;
 }
 
 /// The path of the first volume of `snapshot`.
