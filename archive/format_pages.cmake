@@ -1,7 +1,7 @@
-# cmake -DPAGES=FOLDER -DOUTPUT=FILE.cpp -P format_pages.cmake
-# Writes format_pages() with the bytes of every page in FOLDER.
-file(GLOB pages ${PAGES}/*.md)
-list(SORT pages)
+# cmake "-DPAGES=FILE;..." -DOUTPUT=FILE.cpp -P format_pages.cmake
+# Writes format_pages() with the bytes of every file in PAGES.
+set(pages ${PAGES})
+list(SORT pages COMPARE FILE_BASENAME)
 set(arrays "")
 set(entries "")
 set(number 0)
@@ -15,7 +15,7 @@ foreach(page ${pages})
   string(APPEND entries "    FormatPage{\"${name}\", {kPage${number}, ${size}}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "// Made by archive/format_pages.cmake from docs/format/.
+file(WRITE ${OUTPUT} "// Made by archive/format_pages.cmake from docs/format/ and scripts/emergency-restore.py.
 #include \"archive/format_pages.h\"
 
 #include <array>

@@ -1,5 +1,6 @@
-// The pages of docs/format/, as they were when this program was built: every
-// repository carries them, so that it can be read when nothing else is left.
+// The pages of docs/format/ and the emergency reader, as they were when this program
+// was built: every repository carries them, so that it can be read when nothing else is
+// left.
 #pragma once
 
 #include <span>
@@ -8,7 +9,7 @@
 namespace sealift::archive {
 
 struct FormatPage {
-  std::string_view name;  ///< "volume.md".
+  std::string_view name;  ///< "volume.md", "emergency-restore.py".
   std::string_view text;
 };
 

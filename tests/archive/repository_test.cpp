@@ -1,5 +1,7 @@
 #include "archive/repository.h"
 
+#include <algorithm>
+
 #include "archive/format_pages.h"
 #include "tests/archive/repository_fixture.h"
 #include "tests/support/failing_filesystem.h"
@@ -63,12 +65,16 @@ TEST_CASE("a repository is made, pinned, and opened again", "[archive]") {
     CHECK(none.error().code() == ErrorCode::kNotFound);
     CHECK(none.error().next_steps().size() == 1);
   }
-  SECTION("it carries the format pages") {
+  SECTION("it carries the format pages and the emergency reader") {
     CHECK(archive::format_pages().size() >= 10);
+    CHECK(archive::format_pages().front().name == "README.md");
+    CHECK(std::ranges::count(archive::format_pages(), "emergency-restore.py",
+                             &archive::FormatPage::name) == 1);
     for (const auto& page : archive::format_pages()) {
       CAPTURE(page.name);
-      const std::string source = support::contents(fs::path(SEALIFT_SOURCE_DIR) /
-                                                   "docs" / "format" / page.name);
+      const auto folder = page.name.ends_with(".md") ? "docs/format" : "scripts";
+      const std::string source =
+          support::contents(fs::path(SEALIFT_SOURCE_DIR) / folder / page.name);
       CHECK(page.text == source);
       CHECK(support::contents(scene.folder.path() / "format" / page.name) == page.text);
     }
