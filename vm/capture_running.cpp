@@ -1,5 +1,6 @@
 // The live algorithm: everything at one instant, while the guest stands still.
 #include <fcntl.h>
+#include <libvirt/virterror.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -31,7 +32,7 @@ constexpr auto kLockPatience = std::chrono::seconds(15);
 // The guard lets a guest go on after 10 s; what was read after that is not one instant.
 constexpr auto kPauseLimit = std::chrono::seconds(9);
 constexpr auto kNoticeLimit = std::chrono::seconds(1);
-constexpr auto kNewsLimit = std::chrono::seconds(2);
+constexpr auto kNewsLimit = std::chrono::seconds(3);
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kEventLimit = std::chrono::seconds(2);
 // QEMU's server takes 100 clients (since the fix of CVE-2024-7409).
@@ -245,11 +246,16 @@ class RunningCapture final : public Capture {
   // A QEMU that ends closes its sockets before libvirt hears of it.
   bool is_off_soon() const {
     const auto deadline = steady_clock::now() + kNewsLimit;
-    while (virDomainIsActive(domain_.get()) != 0) {
-      if (steady_clock::now() > deadline) return false;
+    while (steady_clock::now() < deadline) {
+      int state = VIR_DOMAIN_NOSTATE;
+      if (virDomainGetState(domain_.get(), &state, nullptr, 0) != 0 &&
+          virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
+        return true;  // It was not persistent.
+      }
+      if (state == VIR_DOMAIN_SHUTDOWN || state == VIR_DOMAIN_SHUTOFF) return true;
       std::this_thread::sleep_for(kPoll);
     }
-    return true;
+    return false;
   }
 
   // Reading fails with a broken socket; what broke it says more.
