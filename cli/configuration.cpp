@@ -1,8 +1,11 @@
 #include "cli/configuration.h"
 
 #include <boost/program_options.hpp>
+#include <charconv>
+#include <optional>
 #include <sstream>
 
+#include "archive/limits.h"
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 
@@ -44,11 +47,27 @@ std::size_t line_of(const std::string& text, const std::string& setting) {
   return 0;
 }
 
+// "64 MiB", "4 GiB": not so small that a chunk fills it, not so large that what follows
+// the last chunk would break the format's limit.
+std::optional<std::uint64_t> parse_volume_size(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, number);
+  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
+  if (problem != std::errc() || (unit != " MiB" && unit != " GiB")) return std::nullopt;
+  const std::uint64_t factor = unit == " MiB" ? base::kMiB : base::kGiB;
+  if (number == 0 || number > archive::kMaxVolumeFileSize / 2 / factor) {
+    return std::nullopt;
+  }
+  return number * factor;
+}
+
 // Boost throws on a bad file; this is the only place that catches it.
 base::Result<Configuration> parse(const std::string& text, const fs::path& file,
                                   Configuration configuration) try {
   options::options_description known;
-  known.add_options()("cluster", options::value<std::string>());
+  known.add_options()("cluster", options::value<std::string>())(
+      "volume_size", options::value<std::string>());
   std::istringstream stream(text);
   const auto parsed = options::parse_config_file(stream, known, true);
   for (const auto& setting : parsed.options) {
@@ -56,7 +75,7 @@ base::Result<Configuration> parse(const std::string& text, const fs::path& file,
     return wrong("there is no such setting", file)
         .at("line", std::to_string(line_of(text, setting.string_key)))
         .at("setting", setting.string_key)
-        .next("settings of this version: cluster");
+        .next("settings of this version: cluster, volume_size");
   }
   options::variables_map values;
   options::store(parsed, values);
@@ -65,6 +84,14 @@ base::Result<Configuration> parse(const std::string& text, const fs::path& file,
   }
   if (configuration.cluster.empty()) {
     return wrong("the cluster's name is empty", file).at("setting", "cluster");
+  }
+  if (values.contains("volume_size")) {
+    const auto size = parse_volume_size(values["volume_size"].as<std::string>());
+    if (!size) {
+      return wrong("a volume's size is 1 MiB to 512 GiB, written like \"64 MiB\"", file)
+          .at("setting", "volume_size");
+    }
+    configuration.volume_size = *size;
   }
   return configuration;
 } catch (const options::error& error) {

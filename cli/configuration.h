@@ -1,14 +1,17 @@
 // /etc/sealift/sealift.conf: what is set once for a host.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include "archive/archive_writer.h"
 #include "cli/session.h"
 
 namespace sealift::cli {
 
 struct Configuration {
   std::string cluster;  ///< Written into every snapshot; default the host's name.
+  std::uint64_t volume_size = archive::ArchiveOptions().volume_size;  ///< Bytes.
 };
 
 /// Reads the file of --config, or the usual one if it is there.

@@ -16,7 +16,7 @@ TEST_CASE("an unknown setting is named with its file and line", "[cli]") {
         "  where: setting job nightly.vm, line 5, file " +
             host.path("sealift.conf") +
             "\n"
-            "  next:  settings of this version: cluster\n");
+            "  next:  settings of this version: cluster, volume_size\n");
 }
 
 TEST_CASE("a configuration that was named must be there", "[cli]") {
@@ -38,6 +38,28 @@ TEST_CASE("a line that is no setting is refused", "[cli]") {
   CHECK(host.run({"repo", "sheet", "--out", host.path("sheet.html"), "--config",
                   host.path("sealift.conf")})
             .status == 2);
+}
+
+TEST_CASE("a volume size is a number of MiB or GiB within its limits", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  const auto status_with = [&](const std::string& size) {
+    host.write("sealift.conf", "volume_size = " + size + "\n");
+    const Outcome outcome = host.run({"repo", "sheet", "--out", host.path("sheet.html"),
+                                      "--config", host.path("sealift.conf")});
+    std::filesystem::remove(host.path("sheet.html"));
+    return outcome.status;
+  };
+  for (const char* good : {"1 MiB", "64 MiB", "4 GiB", "512 GiB"}) {
+    CAPTURE(good);
+    CHECK(status_with(good) == 0);
+  }
+  for (const char* bad :
+       {"", "0 MiB", "64", "64MiB", "64 MB", "-1 MiB", "1.5 GiB", "513 GiB",
+        "99999999999999999999 MiB", "18014398509481984 MiB"}) {
+    CAPTURE(bad);
+    CHECK(status_with(bad) == 2);
+  }
 }
 
 }  // namespace sealift::cli
