@@ -42,11 +42,11 @@ int fail(const sealift::base::Error& error) {
 }
 
 int run_process(const std::vector<std::string>& arguments) {
-  // The guard of a capture is this program started anew; it goes its own way first.
-  if (const auto status = sealift::vm::run_as_capture_guard(arguments)) return *status;
   if (const auto hardened = sealift::keyvault::harden_process(); !hardened) {
     return fail(hardened.error());
   }
+  // The guard of a capture is this program started anew; it goes its own way.
+  if (const auto status = sealift::vm::run_as_capture_guard(arguments)) return *status;
   ::umask(kNobodyElse);
   // A closed pipe or socket is an error of the write, not the end of a backup.
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
