@@ -23,7 +23,6 @@ base::Result<VmLock> lock_vm(const keyvault::KeyVault& vault, const base::Uuid& 
     return base::system_error(errno, "cannot lock a file").at("file", path.string());
   }
   return base::Error(base::ErrorCode::kBusy, "another run is backing up this VM")
-      .at("vm", vm.text())
       .next("wait for it to end, then run the backup again");
 }
 

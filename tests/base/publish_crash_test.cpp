@@ -25,6 +25,7 @@ struct Tape {
   std::vector<std::string> steps;
   std::size_t failing_step = kNever;
   bool has_unnamed_files = true;
+  bool can_remove = true;
 
   bool fails(std::string step) {
     steps.push_back(std::move(step));
@@ -68,6 +69,12 @@ extern "C" ssize_t __real_write(int descriptor, const void* bytes, std::size_t s
 extern "C" ssize_t __wrap_write(int descriptor, const void* bytes, std::size_t size) {
   if (kind_of(descriptor) == "file" && tape.fails("write")) return -1;
   return __real_write(descriptor, bytes, size);
+}
+extern "C" int __real_unlink(const char* path);
+extern "C" int __wrap_unlink(const char* path) {
+  if (tape.can_remove) return __real_unlink(path);
+  errno = EPERM;
+  return -1;
 }
 extern "C" int __real_open(const char* path, int flags, ...);
 extern "C" int __wrap_open(const char* path, int flags, ...) {
@@ -126,6 +133,27 @@ TEST_CASE("a published file is whole or absent, whatever step fails", "[base][cr
                  : found.error().code() == ErrorCode::kNotFound));
     // Nothing else is left behind.
     CHECK(std::distance(fs::directory_iterator(scratch.path()), {}) == (found ? 1 : 0));
+  }
+}
+
+TEST_CASE("storage that forbids to remove and has no unnamed files takes a file",
+          "[base][crash]") {
+  const support::ScratchFolder scratch;
+  const fs::path path = scratch.path() / "file";
+  tape = {};
+  tape.has_unnamed_files = false;
+  tape.can_remove = false;
+  const Status status = publish(real_filesystem(), path, as_bytes("whole"), 0600);
+  tape = {};
+  CHECK(status);
+  const auto found = read_file(path, 1000);
+  REQUIRE(found);
+  CHECK(as_text(found.value()) == "whole");
+  // What stays beside it is the same file under a name that nobody looks for.
+  for (const fs::directory_entry& entry : fs::directory_iterator(scratch.path())) {
+    if (entry.path() == path) continue;
+    CHECK(entry.path().filename().string().starts_with(".partial-"));
+    CHECK(fs::equivalent(entry.path(), path));
   }
 }
 

@@ -27,6 +27,7 @@ COUNT=0
 WRONG=0
 SETTINGS_A=()
 SETTINGS_B=()
+WITH=()  # A program that runs the program: strace and its options.
 
 # Words with which shell tests show text that spans lines.
 shown() { printf '%s\n' "$1" | head -n 40 | sed 's/^/#     /'; }
@@ -112,7 +113,7 @@ sealift() {
     desk) run=(env -C "$BED/outside/safe") ;;
   esac
   STATUS=0
-  "${run[@]}" "$SEALIFT" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
+  "${run[@]}" "${WITH[@]}" "$SEALIFT" "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
   OUT=$(tr -d '\0' < "$WORK/out")
   ERR=$(tr -d '\0' < "$WORK/err")
   printf '%s$ %s\n%s\n%s\n-> %d\n' "$where" "$COMMAND" "$OUT" "$ERR" "$STATUS" >> "$WORK/transcript"

@@ -102,7 +102,7 @@ bed_libvirtd_ready() {
     if vsh "$1" version > /dev/null 2>&1; then return 0; fi
     sleep 0.1
   done
-  tail -5 "$BED/$1/libvirtd.out" "$BED/$1/log/libvirtd.log" >&2
+  tail -n 5 "$BED/$1/libvirtd.out" "$BED/$1/log/libvirtd.log" >&2
   bed_fail "cluster $1: libvirtd does not answer"
 }
 
