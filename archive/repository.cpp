@@ -14,7 +14,7 @@ using base::ErrorCode;
 
 constexpr std::string_view kDocument = "repository.json";
 constexpr std::string_view kDocumentSignature = "repository.json.sig";
-constexpr std::uint64_t kDocumentLimit = 1024 * 1024;
+constexpr std::uint64_t kDocumentLimit = std::uint64_t{1024} * 1024;
 
 Error no_repository(const ObjectReader& store) {
   return Error(ErrorCode::kNotFound, "there is no repository")

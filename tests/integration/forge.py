@@ -16,8 +16,6 @@ VAULT is a key vault's folder. One that holds no key of the repository draws its
 import argparse
 import base64
 import datetime
-import hashlib
-import io
 import json
 import os
 import pathlib
