@@ -673,6 +673,20 @@ class Restores(Case):
         self.bad(files, 2, "several VMs", UUID, UUID[:-1] + "c", OLD_ARCHIVE.hex(), ARCHIVE.hex())
         self.good(files, SMALL, "--snapshot", ARCHIVE.hex())
 
+    def test_beginning_of_an_id_that_is_not_unique(self):
+        other = small(archive=b"\xaf" * 16, content=OLD_CONTENT)
+        files = small().write(self.folder("a")) + other.write(self.folder("b"))
+        self.bad(files, 2, "more than one snapshot begins with a", ARCHIVE.hex(), "af" * 16,
+                 more=["--snapshot", "a"])
+        self.good(files, SMALL, "--snapshot", "af")
+
+    def test_protection_key_for_others_only(self):
+        """Then nothing can be proved, and nothing has to be."""
+        archive = small()
+        archive.key_members.clear()
+        archive.add_key(key_json(OTHER, b"wrong"), OTHER)
+        self.good(archive.write(self.folder("a")), SMALL)
+
     def test_two_recipients(self):
         archive = small(recipients=(OTHER, OURS))
         archive.key_members.clear()
@@ -696,6 +710,9 @@ class Restores(Case):
         new.add_keys(old)
         new.frames += old.frames
         new.more_envelopes.append(envelope(OURS, OLD_CONTENT))
+        self.good(new.write(self.folder("new")), SMALL)
+        shutil.rmtree(self.out)
+        new.key_entries.reverse()
         self.good(new.write(self.folder("new")), SMALL)
         shutil.rmtree(self.out)
         new.more_envelopes.clear()
@@ -801,7 +818,9 @@ class Restores(Case):
         self.good(archive.write(self.folder("a")), {"os.vhdx": NOISE[0], "x.vmgs": b"vmgs"})
 
     def test_guest_state_that_is_no_encrypted_swtpm(self):
-        for n, state in enumerate((b"something else", swtpm(SECRET, flags=0, parts=[(1, b"x")]))):
+        for n, state in enumerate((
+                b"something else", swtpm(SECRET, flags=0, parts=[(1, b"x")]),
+                swtpm(SECRET, version=1), swtpm(SECRET, header_size=11), swtpm(SECRET)[:9])):
             files = small(state=state, key=b"no key json").write(self.folder("a%d" % n))
             self.good(files, {"tpm2-00.permall": state, "protection-key.json": b"no key json"})
             shutil.rmtree(self.out)
@@ -946,6 +965,7 @@ rows("V1", "raw", ("half a block more", lambda d: d + bytes(100)),
      ("too small", lambda d: d[-3584:]), ("empty", lambda d: b""))
 rows("V2", "raw", ("magic", patch(-1536, b"s")), ("digest", patch(-1025, b"\xff")),
      ("no footer", lambda d: d[:-1536]), ("format damaged", patch(-1525, b"\2")))
+rows("V2", "footer", ("magic, and the digest fits", put("magic", b"SEALIFT\r")))
 rows("V3", "footer", ("newer format", put("format", 2)), status=14)
 rows("V4", "footer", ("older format", put("format", 0)), ("length", put("length", 4096)),
      ("reserved", put("reserved", b"\1" * 172)), ("tail", put("tail", 512)),
@@ -956,6 +976,17 @@ rows("V4", "footer", ("older format", put("format", 0)), ("length", put("length"
      ("manifest without snapshot", put("snapshot_size", 0)), ("keys", put("keys", 65)),
      ("key counted twice", put("keys", 2)), ("key behind the last", into(
          ["key_sizes"], put(5, 1))), ("sums_size", put("sums_size", 0)))
+rows("V4", "footer", ("65 keys of one byte", lambda f: f.update(keys=65, key_sizes=[1] * 64)))
+rows("V4", "header_bytes", ("header.json over 1 MiB", lambda d: d + b" " * (1 << 20)))
+rows("V4", "index", ("index over 64 MiB", lambda d: bytes((64 << 20) + 1)))
+rows("V4", "manifest_frame", ("manifest over its limit", lambda d: bytes((4 << 20) + 105)))
+rows("V4", "text", ("snapshot over 1 MiB", lambda t: bytes((1 << 20) + 1)))
+rows("V4", "sums", ("SHA256SUMS over 16 MiB", lambda t: bytes((16 << 20) + 1)))
+for FIELDS in ({"snapshot_size": 5}, {"keys": 1, "key_sizes": [5] + [0] * 63}):
+    row("V4", 3, "no manifest, but %s" % FIELDS)(
+        lambda archive, fields=FIELDS: archive.on("members", lambda members: [
+            m for m in members if m[0][:8] in ("header.j", "segments", "index")]).on(
+                "footer", lambda f: f.update(fields)))
 rows("V4", "late_members", ("doubled", insert("snapshot", "manifest")),
      ("added", insert("snapshot", "extra")), ("signature stripped", remove("SHA256SUMS.sig")),
      ("snapshot.sig stripped", remove("snapshot.sig")),
@@ -1135,6 +1166,7 @@ rows("M4", "manifest", ("no power", put("chunk_size", 65537)), ("small", put("ch
 rows("M5", "manifest", ("twice", lambda m: m["components"].append(m["components"][0])))
 rows("M6", "manifest", ("components", lambda m: m["components"].extend(
     dict(m["components"][0], name="n%d" % n) for n in range(4096))),
+     ("protection keys", lambda m: m["protection_keys"].extend(m["protection_keys"] * 64)),
      ("verdicts", lambda m: m["verdicts"].extend(m["verdicts"] * 8192)),
      ("map", put("versions", {str(n): "" for n in range(1025)})),
      ("VM name", put("vm_name", "n" * 256)), ("bytes, not characters", put("host", "\xe4" * 128)),
@@ -1364,7 +1396,8 @@ for RULE, STATUS, KEY in (
         ("J7", 12, json_lie("private-key", value=base64.urlsafe_b64encode(
             OURS.public_key().encrypt(bytes(32), oaep(hashes.SHA256)) + bytes(40)).decode())),
         ("J7", 12, json_lie("private-key", value=base64.urlsafe_b64encode(
-            OURS.public_key().encrypt(bytes(16), oaep(hashes.SHA256)) + bytes(40)).decode()))):
+            OURS.public_key().encrypt(bytes(16), oaep(hashes.SHA256))
+            + keywrap.aes_key_wrap_with_padding(bytes(16), SECRET)).decode()))):
     row(RULE, STATUS, "key JSON", make=lambda key=KEY: small(key=key),
         where="protection-key.json")(lambda a: None)
 
@@ -1412,6 +1445,17 @@ class Rules(Case):
         text = b" " * ((1 << 20) - 10) + b'{"more":1}'
         self.assertEqual(len(er.key_json_text(text)), 1 << 20)
         self.assertRaises(ValueError, er.key_json_text, text + b" ")
+
+    def test_nothing_is_decompressed_that_declares_too_much(self):
+        """F12, frame.md section 4: a buffer of plain_size bytes and nowhere else."""
+        packed = zstd(bytes(64 << 20))
+        original, er.zstandard.ZstdDecompressor = er.zstandard.ZstdDecompressor, None
+        try:
+            with self.assertRaises(er.Refusal) as caught:
+                er.decompress(packed, C)
+        finally:
+            er.zstandard.ZstdDecompressor = original
+        self.assertEqual(caught.exception.rule, "F12")
 
     def test_first_broken_rule_decides(self):
         """README.md: rules are applied in the order of their numbers."""
