@@ -43,7 +43,8 @@ class ComponentWriter {
 
   /// The content of chunk `number`: chunk_size bytes, the last one the tail. Chunks
   /// that are never put are holes; all-zero ones become holes. A chunk is put once.
-  /// Numbers may come in any order within a window of 65,536; finish_below() moves it.
+  /// Numbers may come in any order, but not below what finish_below() promised; pages
+  /// with a chunk above it are kept in memory until then.
   /// It is stored when this returns only as far as sealed, opened again and its id
   /// found equal; durable after ArchiveWriter::commit().
   virtual base::Status put(std::uint64_t number, base::ByteView chunk) = 0;

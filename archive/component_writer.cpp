@@ -10,8 +10,6 @@ namespace sealift::archive {
 
 namespace {
 
-constexpr std::uint64_t kWindow = 65'536;
-
 base::Error misuse(std::string what) {
   return base::Error(base::ErrorCode::kUsage, std::move(what));
 }
@@ -36,9 +34,8 @@ class TreeWriter final : public ComponentWriter {
     session_->count_data(chunk.size(), stored.value().new_bytes);
 
     const std::lock_guard guard(guard_);
-    const std::uint64_t boundary = tree_.boundary();
-    if (number < boundary || number - boundary >= kWindow) {
-      return told(misuse("the chunk is outside the window"), number);
+    if (number < tree_.boundary()) {
+      return told(misuse("the chunk is one of those that are finished"), number);
     }
     tree_.set(number, stored.value().id);
     component_.stored_bytes += stored.value().new_bytes;

@@ -47,7 +47,8 @@ class DigestId {
   std::string hex() const { return to_hex(bytes_); }
   bool is_zero() const { return is_all_zero(bytes_); }
 
-  friend constexpr auto operator<=>(const DigestId&, const DigestId&) = default;
+  friend constexpr auto operator<=>(const DigestId&, const DigestId&) =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
 
  private:
   Array bytes_{};

@@ -124,6 +124,21 @@ TEST_CASE("a disk of holes needs no frame, however large it is", "[archive]") {
   CHECK(component_of(*reader, "disk").depth == 5);
 }
 
+TEST_CASE("a chunk may follow a hole of any length", "[archive]") {
+  const ArchiveFixture fixture;
+  const auto writer = fixture.begin().value();
+  const std::uint64_t chunk = kTestChunkSize;
+  const std::uint64_t last = 70'000;
+  const auto disk =
+      writer->add_component("disk", "vda", IdScope::kShared, (last + 1) * chunk)
+          .value();
+  const base::Bytes content(chunk, std::byte{0x5a});
+  REQUIRE(disk->put(0, content));
+  REQUIRE(disk->put(last, content));
+  REQUIRE(disk->finish_below(last + 1));
+  REQUIRE_FALSE(disk->put(last, content));
+}
+
 TEST_CASE("a disk larger than memory is read chunk by chunk", "[archive]") {
   const ArchiveFixture fixture;
   const auto writer = fixture.begin().value();
