@@ -15,14 +15,13 @@
 #include "catalog/catalog.h"
 #include "keyvault/vault.h"
 #include "vm/connection.h"
+#include "vm/description.h"
 
 namespace sealift::backup {
 
-enum class Missing { kFails, kAllowed };
-
 struct BackupRequest {
-  std::vector<std::string> vms;       ///< Names or UUIDs, each once.
-  Missing missing = Missing::kFails;  ///< --allow-incomplete
+  std::vector<std::string> vms;               ///< Names or UUIDs, each once.
+  vm::Missing missing = vm::Missing::kFails;  ///< --allow-incomplete: kRecorded
   std::optional<std::filesystem::path> scratch_directory;
   std::map<std::string, std::filesystem::path> vtpm_secret_files;  ///< By VM as named.
   std::optional<std::uint64_t> read_limit;                         ///< Bytes a second.

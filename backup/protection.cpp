@@ -66,7 +66,7 @@ base::Result<Protection> protect(const vm::VmDescription& description,
   const vm::CapturedFile* state = find_permanent_state(files);
   if (state == nullptr) {
     found.guest_state = {"guest-state", "absent", "the VM was never started"};
-    found.protection_key.reason = "there is no vTPM state yet that it could open";
+    found.protection_key.reason = "there is no vTPM state that it could open";
     if (!secret) found.protection_key.state = "absent";
     return found;
   }

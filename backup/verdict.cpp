@@ -20,10 +20,23 @@ archive::Verdict judge_whole(const std::vector<archive::Verdict>& parts,
   return whole;
 }
 
+void mark_missing(std::vector<archive::Verdict>& parts,
+                  const vm::MissingPart& missing) {
+  const auto part =
+      std::ranges::find(parts, missing.component, &archive::Verdict::component);
+  archive::Verdict verdict{missing.component, "incomplete", missing.reason};
+  if (part == parts.end()) {
+    parts.push_back(std::move(verdict));
+  } else {
+    *part = std::move(verdict);
+  }
+}
+
 }  // namespace
 
 std::vector<archive::Verdict> judge(const vm::VmDescription& description,
                                     const std::vector<vm::CapturedFile>& files,
+                                    const std::vector<vm::MissingPart>& missing,
                                     const Protection& protection) {
   std::vector<archive::Verdict> parts;
   parts.push_back({"config", "complete", ""});
@@ -40,6 +53,7 @@ std::vector<archive::Verdict> judge(const vm::VmDescription& description,
   parts.push_back(protection.protection_key);
   parts.push_back({"runtime-state", description.managed_save ? "complete" : "absent",
                    description.managed_save ? "" : "a restore boots the guest"});
+  for (const vm::MissingPart& part : missing) mark_missing(parts, part);
   parts.insert(parts.begin(), judge_whole(parts, description));
   return parts;
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "backup/disk_pipeline.h"
+#include "backup/earlier_state.h"
 #include "backup/fresh_catalog.h"
 #include "backup/protection.h"
 #include "backup/verdict.h"
@@ -11,6 +12,7 @@
 #include "base/byte_count.h"
 #include "vm/capture.h"
 #include "vm/description.h"
+#include "vm/live_disks.h"
 #include "vm/vtpm_secret.h"
 
 namespace sealift::backup {
@@ -47,7 +49,7 @@ base::Result<Protection> protect_or_record(
     const std::vector<keyvault::Recipient>& recipients) {
   auto protection = secret ? protect(description, files, secret.value(), recipients)
                            : base::Result<Protection>(std::move(secret).error());
-  if (protection || request.missing == Missing::kFails) return protection;
+  if (protection || request.missing == vm::Missing::kFails) return protection;
   const base::Error& error = protection.error();
   Protection incomplete;
   incomplete.guest_state = {"guest-state", "complete", "its key was not proved"};
@@ -98,25 +100,29 @@ class SnapshotTaker {
     ASSIGN_OR_RETURN(const vm::Domain domain,
                      vm::find_domain(environment_.connection, vm_));
     ASSIGN_OR_RETURN(vm::VmDescription description,
-                     vm::describe(environment_.connection, domain));
+                     vm::describe(environment_.connection, domain, request_.missing));
     ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, description.uuid));
     vm::CaptureOptions options;
     options.scratch_directory = request_.scratch_directory;
+    options.missing = request_.missing;
     options.checkpoint_prefix =
         "sealift-" + environment_.repository.id().hex().substr(0, 16) + "-";
     ASSIGN_OR_RETURN(taken_.warnings, vm::clean_up_after_earlier_run(
                                           environment_.connection, domain, options));
     if (!taken_.warnings.empty()) {
       // What was cleaned up may have been part of the description.
-      ASSIGN_OR_RETURN(description, vm::describe(environment_.connection, domain));
+      ASSIGN_OR_RETURN(description,
+                       vm::describe(environment_.connection, domain, request_.missing));
     }
     auto secret = read_secret(environment_, request_, vm_, description);
-    if (!secret && request_.missing == Missing::kFails)
+    if (!secret && request_.missing == vm::Missing::kFails)
       return std::move(secret).error();
 
     ASSIGN_OR_RETURN(const std::unique_ptr<vm::Capture> capture,
                      begin_capture(environment_, domain, description, options));
     taken_.pause = capture->pause();
+    RETURN_IF_ERROR(note_differences(description));
+    RETURN_IF_ERROR(note_missing(*capture, description));
     ASSIGN_OR_RETURN(
         Protection protection,
         protect_or_record(request_, description, capture->files(), std::move(secret),
@@ -136,6 +142,58 @@ class SnapshotTaker {
   }
 
  private:
+  base::Status note_differences(const vm::VmDescription& description) {
+    ASSIGN_OR_RETURN(
+        const vm::LiveDisks disks,
+        vm::with_live_disks(description.inactive_xml, description.active_xml));
+    std::ranges::move(vm::words_of(disks), std::back_inserter(taken_.warnings));
+    return base::Done{};
+  }
+
+  base::Status note_missing(const vm::Capture& capture,
+                            const vm::VmDescription& description) {
+    missing_ = capture.missing();
+    for (const auto& [target, reason] : description.unread_disks) {
+      missing_.push_back({"disk " + target, reason});
+    }
+    ASSIGN_OR_RETURN(const auto lost, find_lost_state(capture, description));
+    if (lost && request_.missing == vm::Missing::kFails) {
+      return base::Error(base::ErrorCode::kRefused,
+                         "the VM has a vTPM and its state is missing")
+          .at("folder", description.vtpm->state_directory.string())
+          .at("component", "guest-state")
+          .because("snapshot " + lost->id.hex() + " of " + lost->created.text() +
+                   " holds it")
+          .next("restore the VM from that snapshot, or bring its state back")
+          .next(
+              "back up what is there with --allow-incomplete; it will not be a whole "
+              "VM");
+    }
+    if (lost) {
+      missing_.push_back(
+          {"guest-state", "it is gone; snapshot " + lost->id.hex() + " holds it"});
+    }
+    for (const vm::MissingPart& part : missing_) {
+      taken_.warnings.push_back("the snapshot is incomplete: " + part.component + ": " +
+                                part.reason);
+    }
+    return base::Done{};
+  }
+
+  // Of a VM that is off, and looks as if it had never been started.
+  base::Result<std::optional<catalog::Snapshot>> find_lost_state(
+      const vm::Capture& capture, const vm::VmDescription& description) const {
+    const bool has_state = std::ranges::any_of(
+        capture.files(),
+        [](const vm::CapturedFile& file) { return file.kind == "guest-state"; });
+    const bool is_known = std::ranges::any_of(
+        missing_,
+        [](const vm::MissingPart& part) { return part.component == "guest-state"; });
+    if (!description.vtpm || has_state || is_known)
+      return std::optional<catalog::Snapshot>();
+    return find_earlier_state(environment_, description.uuid);
+  }
+
   base::Status store_disks(archive::ArchiveWriter& writer, const vm::Capture& capture,
                            const vm::VmDescription& description) {
     const auto start = std::chrono::steady_clock::now();
@@ -201,7 +259,7 @@ class SnapshotTaker {
     manifest.created = capture.instant();
     manifest.kind = "full";
     manifest.read = "all";
-    manifest.verdicts = judge(description, capture.files(), protection);
+    manifest.verdicts = judge(description, capture.files(), missing_, protection);
     for (const archive::ProtectionKeyFile& file : protection.files) {
       manifest.protection_keys.push_back(file.entry);
     }
@@ -236,6 +294,7 @@ class SnapshotTaker {
   const BackupRequest& request_;
   const std::string& vm_;
   const std::stop_token& stop_;
+  std::vector<vm::MissingPart> missing_;
   TakenSnapshot taken_;
 };
 

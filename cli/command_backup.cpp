@@ -204,7 +204,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   backup::BackupRequest request;
   ASSIGN_OR_RETURN(request.read_limit, read_limit(values, "read-limit"));
   ASSIGN_OR_RETURN(request.write_limit, read_limit(values, "write-limit"));
-  if (values.has("allow-incomplete")) request.missing = backup::Missing::kAllowed;
+  if (values.has("allow-incomplete")) request.missing = vm::Missing::kRecorded;
   request.scratch_directory = values.one("scratch-dir");
   ASSIGN_OR_RETURN(const Configuration configuration, read_configuration(session));
   request.cluster = configuration.cluster;

@@ -88,7 +88,7 @@ void say_restored(const Session& session, const restore::RestorePlan& plan,
                    << request.snapshot.created.text() << "\n";
   if (is_started) return;
   session.say("start it with: virsh -c " + shell_word(session.chosen().connect) +
-              " start " + shell_word(base::printable(plan.vm_name)));
+              " start --domain " + shell_word(base::printable(plan.vm_name)));
 }
 
 base::Result<ExitStatus> restore_to_cluster(const Session& session,

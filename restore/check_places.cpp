@@ -32,7 +32,10 @@ const vm::KnownVm* user_of(const vm::TargetHost& host, const fs::path& path) {
 void check_free_name(RestorePlan& plan, const std::string& name, const fs::path& path,
                      const vm::TargetHost& host, const std::string& fix) {
   if (const vm::KnownVm* user = user_of(host, path)) {
-    block(plan, name, path.string() + " belongs to the VM \"" + user->name + "\"", fix);
+    block(plan, name, path.string() + " belongs to the VM \"" + user->name + "\"",
+          name.starts_with("disk ")
+              ? "leave it where it is, and choose another folder with --storage-dir"
+              : "leave it where it is: that VM needs it; restore on another host");
   } else if (is_there(path)) {
     block(plan, name, path.string() + " is there already", fix);
   } else {

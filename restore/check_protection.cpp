@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <string>
 
 #include "restore/checks.h"
 #include "restore/plan.h"
+#include "restore/snapshot_contents.h"
 
 namespace sealift::restore {
 
@@ -16,9 +16,13 @@ std::string words_of(const base::Error& failure) {
                                  : failure.what() + " (" + failure.cause() + ")";
 }
 
+bool is_key_of(const ProtectionProof& proof, const vm::DefinitionFacts& facts) {
+  return proof.entry && proof.entry->key_name == facts.tpm_secret;
+}
+
 void check_opened(RestorePlan& plan, const ProtectionProof& proof,
                   const vm::DefinitionFacts& facts) {
-  if (facts.tpm_secret != proof.entry->key_name) {
+  if (!is_key_of(proof, facts)) {
     block(plan, kName,
           "its definition names secret " +
               (facts.tpm_secret.empty() ? "none" : facts.tpm_secret) +
@@ -29,21 +33,26 @@ void check_opened(RestorePlan& plan, const ProtectionProof& proof,
   pass(plan, kName, "the protection key opens the guest state: it will unlock there");
 }
 
-// The writer looked and found no state, because there was none yet.
-bool is_said_absent(const archive::Manifest& manifest) {
-  return std::ranges::any_of(manifest.verdicts, [](const archive::Verdict& verdict) {
-    return verdict.component == "guest-state" && verdict.state == "absent";
-  });
+void check_never_started(RestorePlan& plan, const ProtectionProof& proof,
+                         const vm::DefinitionFacts& facts) {
+  warn(plan, kName, "it was never started, so it has no state",
+       "nothing: libvirt makes it at the first start");
+  if (facts.tpm_secret.empty() || is_key_of(proof, facts)) return;
+  warn(plan, kName,
+       "its definition names secret " + facts.tpm_secret +
+           ", whose value the snapshot does not hold",
+       "define the secret before the first start (virsh secret-define, "
+       "secret-set-value)");
 }
 
 }  // namespace
 
 void check_protection(RestorePlan& plan, const archive::Manifest& manifest,
                       const ProtectionProof& proof, const vm::DefinitionFacts& facts) {
-  const bool has_state = proof.state != StateProof::kNoVtpm;
-  if (facts.has_vtpm && !has_state && is_said_absent(manifest)) {
-    warn(plan, kName, "it was never started, so it has no state",
-         "nothing: libvirt makes it at the first start");
+  const bool has_state =
+      proof.state != StateProof::kNoVtpm && proof.state != StateProof::kNoState;
+  if (facts.has_vtpm && !has_state && is_said_absent(manifest, "guest-state")) {
+    check_never_started(plan, proof, facts);
     return;
   }
   if (facts.has_vtpm != has_state) {
@@ -57,6 +66,7 @@ void check_protection(RestorePlan& plan, const archive::Manifest& manifest,
   }
   switch (proof.state) {
     case StateProof::kNoVtpm:
+    case StateProof::kNoState:
       pass(plan, kName, "the VM has none");
       return;
     case StateProof::kNotEncrypted:

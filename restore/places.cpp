@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/uuid.h"
+#include "restore/snapshot_contents.h"
 #include "vm/definition_value.h"
 
 namespace sealift::restore {
@@ -95,7 +96,9 @@ base::Result<Places> choose_places(const archive::Manifest& manifest,
     }
   }
   // A vTPM without the NVRAM it was used with would not unlock: no place, a blocker.
-  if (places.nvram || (facts.has_nvram && places.guest_state.empty())) {
+  const bool was_never_started = facts.has_nvram && places.guest_state.empty() &&
+                                 is_said_absent(manifest, "firmware-vars");
+  if (places.nvram || was_never_started) {
     places.nvram_path = host.nvram_directory / nvram_file_name(manifest);
   }
   return places;

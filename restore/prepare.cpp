@@ -9,6 +9,7 @@
 #include "restore/run.h"
 #include "restore/snapshot_contents.h"
 #include "restore/volume_checks.h"
+#include "vm/live_disks.h"
 
 namespace sealift::restore {
 
@@ -42,14 +43,25 @@ class Prepared final : public PreparedRestore {
   RestoreWork work_;
 };
 
-base::Result<std::string> read_domain_xml(const archive::SnapshotReader& reader) {
+// Empty: the snapshot holds no such definition.
+base::Result<std::string> read_config(const archive::SnapshotReader& reader,
+                                      std::string_view name) {
   for (const archive::Component& component : reader.manifest().components) {
-    if (component.kind != "config" || component.name != "domain.xml") continue;
+    if (component.kind != "config" || component.name != name) continue;
     ASSIGN_OR_RETURN(const base::Bytes content, read_component(reader, component));
     return std::string(base::as_text(content));
   }
-  return base::Error(base::ErrorCode::kCorrupt, "the snapshot holds no definition")
-      .at("component", "config domain.xml");
+  return std::string();
+}
+
+base::Result<vm::LiveDisks> read_domain_xml(const archive::SnapshotReader& reader) {
+  ASSIGN_OR_RETURN(const std::string stored, read_config(reader, "domain.xml"));
+  if (stored.empty()) {
+    return base::Error(base::ErrorCode::kCorrupt, "the snapshot holds no definition")
+        .at("component", "config domain.xml");
+  }
+  ASSIGN_OR_RETURN(const std::string active, read_config(reader, "domain-active.xml"));
+  return vm::with_live_disks(stored, active);
 }
 
 base::Status only_libvirt(const archive::Manifest& manifest) {
@@ -85,13 +97,14 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
        "every byte of " + std::to_string(checked.volumes) + " volumes (" +
            base::ByteCount(checked.bytes).text() + ") fits its signed sums");
 
-  ASSIGN_OR_RETURN(const std::string xml, read_domain_xml(reader));
-  ASSIGN_OR_RETURN(const vm::DefinitionFacts facts, vm::read_definition(xml));
+  ASSIGN_OR_RETURN(const vm::LiveDisks live, read_domain_xml(reader));
+  ASSIGN_OR_RETURN(const vm::DefinitionFacts facts, vm::read_definition(live.xml));
   ASSIGN_OR_RETURN(const vm::TargetHost host, target_->survey());
   work_.uuid = facts.uuid;
   ASSIGN_OR_RETURN(work_.places,
                    choose_places(manifest, facts, host, request.storage_directory));
-  ASSIGN_OR_RETURN(vm::RebuiltDefinition definition, rebuild(request, host, xml));
+  ASSIGN_OR_RETURN(vm::RebuiltDefinition definition, rebuild(request, host, live.xml));
+  std::ranges::move(vm::words_of(live), std::back_inserter(definition.notes));
   ASSIGN_OR_RETURN(ProtectionProof proof,
                    prove_protection_key(reader, environment.identity));
 
@@ -114,7 +127,9 @@ base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& requ
 
 // Defines nothing yet: a secret that is there with the same value needs no step.
 base::Status Prepared::look_at_secret(ProtectionProof proof) {
-  if (proof.state == StateProof::kOpens) {
+  const bool has_key =
+      proof.state == StateProof::kOpens || proof.state == StateProof::kNoState;
+  if (has_key) {
     vm::VtpmSecret secret;
     base::Result<base::Uuid> uuid = base::Uuid::parse(proof.entry->key_name);
     if (!uuid) {

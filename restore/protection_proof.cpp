@@ -28,24 +28,28 @@ base::Result<ProtectionProof> does_not_open(base::Error failure) {
   return proof;
 }
 
-base::Result<ProtectionProof> try_key(const archive::SnapshotReader& reader,
-                                      const archive::ProtectionKeyEntry& entry,
-                                      const keyvault::RecoveryKey& identity,
-                                      base::ByteView state) {
-  ASSIGN_OR_RETURN(const std::string text, text_of(reader, entry.member));
+// The key for `identity`, tried on nothing yet: kNoState, or why there is none.
+base::Result<ProtectionProof> unwrap_key(const archive::SnapshotReader& reader,
+                                         const keyvault::RecoveryKey& identity) {
+  const auto& keys = reader.manifest().protection_keys;
+  ProtectionProof proof;
+  proof.state = StateProof::kNoKey;
+  if (keys.empty()) return proof;
+  const auto entry = std::ranges::find(keys, identity.recipient().id(),
+                                       &archive::ProtectionKeyEntry::recipient);
+  proof.state = StateProof::kNotForIdentity;
+  if (entry == keys.end()) return proof;
+  ASSIGN_OR_RETURN(const std::string text, text_of(reader, entry->member));
   base::Result<keyvault::KeyJson> json = keyvault::parse_key_json(base::as_bytes(text));
-  if (!json) return std::move(json).error().at("member", entry.member);
+  if (!json) return std::move(json).error().at("member", entry->member);
   base::Result<keyvault::UnwrappedProtectionKey> unwrapped =
       keyvault::unwrap_protection_key(json.value(), identity);
   if (!unwrapped) {
-    return does_not_open(std::move(unwrapped).error().at("member", entry.member));
+    return does_not_open(std::move(unwrapped).error().at("member", entry->member));
   }
-  base::Status proved = vm::prove_key_opens(unwrapped.value().key, state);
-  if (!proved) return does_not_open(std::move(proved).error());
-  ProtectionProof proof;
-  proof.state = StateProof::kOpens;
+  proof.state = StateProof::kNoState;
   proof.key = std::move(unwrapped.value().key);
-  proof.entry = entry;
+  proof.entry = *entry;
   return proof;
 }
 
@@ -57,7 +61,10 @@ base::Result<ProtectionProof> prove_protection_key(
   const auto is_state = [](const archive::Component& component) {
     return component.kind == "guest-state";
   };
-  if (std::ranges::none_of(manifest.components, is_state)) return ProtectionProof{};
+  if (std::ranges::none_of(manifest.components, is_state)) {
+    if (manifest.protection_keys.empty()) return ProtectionProof{};
+    return unwrap_key(reader, identity);
+  }
   const auto permanent = std::ranges::find_if(
       manifest.components, [&is_state](const archive::Component& component) {
         return is_state(component) && component.name == kPermanentState;
@@ -71,17 +78,17 @@ base::Result<ProtectionProof> prove_protection_key(
   base::Result<vm::SwtpmState> parsed = vm::parse_swtpm_state(state);
   if (!parsed) return does_not_open(std::move(parsed).error());
 
-  ProtectionProof proof;
-  proof.state = StateProof::kNotEncrypted;
-  if (!parsed.value().is_encrypted) return proof;
-  proof.state = StateProof::kNoKey;
-  if (manifest.protection_keys.empty()) return proof;
-  const auto entry =
-      std::ranges::find(manifest.protection_keys, identity.recipient().id(),
-                        &archive::ProtectionKeyEntry::recipient);
-  proof.state = StateProof::kNotForIdentity;
-  if (entry == manifest.protection_keys.end()) return proof;
-  return try_key(reader, *entry, identity, state);
+  if (!parsed.value().is_encrypted) {
+    ProtectionProof open;
+    open.state = StateProof::kNotEncrypted;
+    return open;
+  }
+  ASSIGN_OR_RETURN(ProtectionProof proof, unwrap_key(reader, identity));
+  if (proof.state != StateProof::kNoState) return proof;
+  base::Status proved = vm::prove_key_opens(proof.key, state);
+  if (!proved) return does_not_open(std::move(proved).error());
+  proof.state = StateProof::kOpens;
+  return proof;
 }
 
 }  // namespace sealift::restore

@@ -10,6 +10,7 @@ namespace sealift::restore {
 
 enum class StateProof {
   kNoVtpm,          ///< The snapshot holds no guest state: the VM has no vTPM.
+  kNoState,         ///< None either, but a key to it: the VM was never started.
   kNotEncrypted,    ///< The guest state lies open; there is no key to it.
   kNoKey,           ///< It is encrypted, and the snapshot holds no protection key.
   kNotForIdentity,  ///< No protection-key file is wrapped to this recovery key.
@@ -22,7 +23,7 @@ constexpr const char* kPermanentState = "tpm2-00.permall";
 
 struct ProtectionProof {
   StateProof state = StateProof::kNoVtpm;
-  keyvault::Secret key;  ///< Empty unless kOpens.
+  keyvault::Secret key;  ///< Empty unless kOpens or kNoState.
   std::optional<archive::ProtectionKeyEntry> entry;
   std::optional<base::Error> failure;
 };

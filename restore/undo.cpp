@@ -13,7 +13,9 @@ base::Error Undo::roll_back(base::Error error) {
   while (!made_.empty()) {
     const Made last = std::move(made_.back());
     made_.pop_back();
-    if (const base::Status status = last.take_away(); !status) {
+    const base::Status status = last.take_away();
+    // Somebody else took it away: there is nothing left.
+    if (!status && status.error().code() != base::ErrorCode::kNotFound) {
       const std::string& cause = status.error().cause();
       left.push_back(last.what + " (" +
                      (cause.empty() ? status.error().what() : cause) + ")");

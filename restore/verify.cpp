@@ -45,6 +45,9 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
     case StateProof::kNoVtpm:
       report.reason = "the VM has no vTPM";
       break;
+    case StateProof::kNoState:
+      report.reason = "the vTPM was never started";
+      break;
     case StateProof::kNotEncrypted:
       report.reason = "the vTPM state is not encrypted";
       break;

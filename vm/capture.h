@@ -46,6 +46,7 @@ struct CaptureOptions {
       scratch_directory;  ///< Default: the domain's own.
   std::string
       checkpoint_prefix;  ///< Checkpoint names begin so ("sealift-REPOSITORY-").
+  Missing missing = Missing::kFails;  ///< Of NVRAM and vTPM state.
   /// What is started as guard: a program whose main() calls run_as_capture_guard().
   std::filesystem::path guard_program = "/proc/self/exe";
 };
@@ -62,6 +63,8 @@ class Capture {
   /// How long the guest stood still, from STOP to RESUME events; zero if it was off.
   virtual std::chrono::milliseconds pause() const = 0;
   virtual const std::vector<CapturedFile>& files() const = 0;
+  /// What should be among the files and could not be read. Empty unless recorded.
+  virtual const std::vector<MissingPart>& missing() const = 0;
   /// Of a VM with a managed-save image; else none.
   virtual const std::vector<std::unique_ptr<LargeFile>>& large_files() const = 0;
   virtual const std::vector<std::unique_ptr<DiskSource>>& disks() const = 0;

@@ -57,7 +57,8 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
   plan.traces.mark = folder / (kFilePrefix + run + kMarkSuffix);
   std::vector<PulledDisk> pulled;
   std::vector<std::string> others = vm.removable_targets;
-  plan.targets = vm.removable_targets;
+  for (const auto& [target, reason] : vm.unread_disks) others.push_back(target);
+  plan.targets = others;
   for (const Disk& disk : vm.disks) {
     ASSIGN_OR_RETURN(const Way way, choose_way(disk, qemu));
     plan.disks.emplace_back(disk, way);

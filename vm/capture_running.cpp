@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <thread>
 
 #include "base/file_descriptor.h"
@@ -58,6 +59,7 @@ class RunningCapture final : public Capture {
 
   base::Status take(const VmDescription& vm, const CaptureOptions& options) {
     vm_name_ = vm.name;
+    missing_policy_ = options.missing;
     ASSIGN_OR_RETURN(const std::filesystem::path folder, find_domain_folder(domain_));
     ASSIGN_OR_RETURN(const base::FileDescriptor lock,
                      lock_domain_folder(folder, kLockPatience));
@@ -83,6 +85,7 @@ class RunningCapture final : public Capture {
   base::Timestamp instant() const override { return instant_; }
   milliseconds pause() const override { return pause_; }
   const std::vector<CapturedFile>& files() const override { return files_; }
+  const std::vector<MissingPart>& missing() const override { return missing_; }
   const std::vector<std::unique_ptr<LargeFile>>& large_files() const override {
     return large_files_;
   }
@@ -193,8 +196,9 @@ class RunningCapture final : public Capture {
                                 "cannot start the backup job")
           .next("see /var/log/libvirt/qemu/ for QEMU's own words");
     }
-    ASSIGN_OR_RETURN(std::vector<CapturedFile> state, read_state_files(vm));
-    std::ranges::move(state, std::back_inserter(files_));
+    ASSIGN_OR_RETURN(StateFiles state, read_state_files(vm, missing_policy_));
+    std::ranges::move(state.files, std::back_inserter(files_));
+    missing_ = std::move(state.missing);
     return base::Done{};
   }
 
@@ -206,10 +210,12 @@ class RunningCapture final : public Capture {
       return base::Error(base::ErrorCode::kHypervisor, "the VM stopped meanwhile");
     }
     ASSIGN_OR_RETURN(const DomainFacts now,
-                     read_domain_xml(std::string(base::as_text(active->content))));
+                     read_domain_xml(std::string(base::as_text(active->content)),
+                                     Missing::kRecorded));
     const auto targets = [](const VmDescription& of) {
-      std::vector<std::string> found;
-      for (const Disk& disk : of.disks) found.push_back(disk.target);
+      std::set<std::string> found;
+      for (const Disk& disk : of.disks) found.insert(disk.target);
+      for (const auto& [target, reason] : of.unread_disks) found.insert(target);
       return found;
     };
     if (targets(now.vm) == targets(vm)) return base::Done{};
@@ -295,7 +301,9 @@ class RunningCapture final : public Capture {
   CapturePlan plan_;
   base::Timestamp instant_;
   milliseconds pause_{0};
+  Missing missing_policy_ = Missing::kFails;
   std::vector<CapturedFile> files_;
+  std::vector<MissingPart> missing_;
   std::vector<std::unique_ptr<LargeFile>> large_files_;  // A running VM has none.
   std::map<std::string, std::string> facts_;
   std::unique_ptr<GuardProcess> guard_;  // Outlives the disks that use it.

@@ -48,7 +48,7 @@ class SavedMemory final : public LargeFile {
           .at("component", "runtime-state");
     }
     file->path_ = path;
-    file->name_ = path.filename().string();
+    file->name_ = component_name(path);
     file->size_ = static_cast<std::uint64_t>(found.st_size);
     return std::unique_ptr<LargeFile>(std::move(file));
   }
@@ -94,14 +94,15 @@ class StoppedCapture final : public Capture {
     domain_.reset(domain.get());
   }
 
-  base::Status take(const VmDescription& vm) {
+  base::Status take(const VmDescription& vm, Missing missing) {
     vm_name_ = vm.name;
     RETURN_IF_ERROR(refuse_if_started());
     RETURN_IF_ERROR(mark_files(vm));
     instant_ = base::SystemClock().now();
     ASSIGN_OR_RETURN(files_, read_definitions(domain_));
-    ASSIGN_OR_RETURN(std::vector<CapturedFile> state, read_state_files(vm));
-    for (CapturedFile& file : state) {
+    ASSIGN_OR_RETURN(StateFiles state, read_state_files(vm, missing));
+    missing_ = std::move(state.missing);
+    for (CapturedFile& file : state.files) {
       RETURN_IF_ERROR(mark(file.path));
       files_.push_back(std::move(file));
     }
@@ -124,6 +125,7 @@ class StoppedCapture final : public Capture {
     return std::chrono::milliseconds(0);
   }
   const std::vector<CapturedFile>& files() const override { return files_; }
+  const std::vector<MissingPart>& missing() const override { return missing_; }
   const std::vector<std::unique_ptr<LargeFile>>& large_files() const override {
     return large_files_;
   }
@@ -184,6 +186,7 @@ class StoppedCapture final : public Capture {
   base::Timestamp instant_;
   std::vector<std::pair<std::filesystem::path, FileMark>> marks_;
   std::vector<CapturedFile> files_;
+  std::vector<MissingPart> missing_;
   std::vector<std::unique_ptr<LargeFile>> large_files_;
   std::map<std::string, std::string> facts_;
   std::vector<std::unique_ptr<DiskSource>> disks_;
@@ -191,11 +194,12 @@ class StoppedCapture final : public Capture {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Capture>> capture_stopped(
-    const Connection& connection, const Domain& domain,
-    const VmDescription& description, const CaptureOptions& /*options*/) {
+base::Result<std::unique_ptr<Capture>> capture_stopped(const Connection& connection,
+                                                       const Domain& domain,
+                                                       const VmDescription& description,
+                                                       const CaptureOptions& options) {
   auto capture = std::make_unique<StoppedCapture>(connection, domain);
-  if (auto status = capture->take(description); !status) {
+  if (auto status = capture->take(description, options.missing); !status) {
     return std::move(status).error().at("vm", description.name);
   }
   return std::unique_ptr<Capture>(std::move(capture));

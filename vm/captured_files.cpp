@@ -16,32 +16,28 @@ namespace {
 
 constexpr std::uint64_t kNvramLimit = 64 * base::kMiB;
 constexpr std::uint64_t kStateLimit = 16 * base::kMiB;
+constexpr std::string_view kPermanentState = "tpm2-00.permall";
 constexpr std::string_view kLockName = ".lock";
 // What swtpm writes before it renames it to a state file.
 constexpr std::string_view kUnfinishedPrefix = "TMP";
 
-// A component's name has these characters only (docs/format/manifest.md); a file's may
-// have any. The whole path stands in the definition, which is kept too.
-std::string component_name(const std::filesystem::path& path) {
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-  std::string name = path.filename().string();
-  for (char& c : name) {
-    if (kAllowed.find(c) == std::string_view::npos) c = '_';
-  }
-  return name;
+base::Error is_missing(std::string what, const char* kind, const char* component,
+                       const std::filesystem::path& path) {
+  return base::Error(base::ErrorCode::kRefused, std::move(what))
+      .at(kind, path.string())
+      .at("component", component)
+      .next("bring it back, or restore the VM from an earlier snapshot")
+      .next("back up what is there with --allow-incomplete; it will not be a whole VM");
 }
 
-base::Result<CapturedFile> read_one(const std::filesystem::path& path,
-                                    std::string_view kind, std::uint64_t limit) {
+base::Result<CapturedFile> read_one(const std::filesystem::path& path, const char* kind,
+                                    std::uint64_t limit) {
   auto content = base::read_file(path, limit);
   if (!content) {
-    base::Error error = std::move(content).error();
-    if (error.code() == base::ErrorCode::kNotFound) {
-      error = base::Error(base::ErrorCode::kIo, "a file of the VM is missing")
-                  .at("file", path.string());
+    if (content.error().code() != base::ErrorCode::kNotFound) {
+      return std::move(content).error().at("component", kind);
     }
-    return std::move(error).at("component", kind);
+    return is_missing("a file of the VM is missing", "file", kind, path);
   }
   CapturedFile file;
   file.kind = kind;
@@ -51,8 +47,8 @@ base::Result<CapturedFile> read_one(const std::filesystem::path& path,
   return file;
 }
 
-base::Result<std::vector<std::filesystem::path>> list_state(const VmDescription& vm) {
-  const std::filesystem::path& folder = vm.vtpm->state_directory;
+base::Result<std::vector<std::filesystem::path>> list_state(
+    const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   std::error_code failure;
   std::filesystem::directory_iterator entries(folder, failure);
@@ -66,24 +62,50 @@ base::Result<std::vector<std::filesystem::path>> list_state(const VmDescription&
       paths.push_back(entries->path());
     }
   }
-  const bool is_missing = failure == std::errc::no_such_file_or_directory;
-  if (is_missing && vm.active_xml.empty()) return paths;
-  if (failure) {
-    return base::system_error(failure.value(), is_missing
-                                                   ? "the VM has a vTPM and its state "
-                                                     "is missing"
-                                                   : "cannot read the vTPM state")
-        .at("folder", folder.string())
-        .at("component", "guest-state");
-  }
-  if (paths.empty() && !vm.active_xml.empty()) {
-    return base::Error(base::ErrorCode::kIo,
-                       "the VM has a vTPM and its state is missing")
+  if (failure && failure != std::errc::no_such_file_or_directory) {
+    return base::system_error(failure.value(), "cannot read the vTPM state")
         .at("folder", folder.string())
         .at("component", "guest-state");
   }
   std::ranges::sort(paths);
   return paths;
+}
+
+base::Result<std::vector<CapturedFile>> read_guest_state(
+    const std::filesystem::path& folder, bool was_started) {
+  ASSIGN_OR_RETURN(const auto paths, list_state(folder));
+  const auto is_permanent = [](const std::filesystem::path& path) {
+    return path.filename() == kPermanentState;
+  };
+  if (std::ranges::none_of(paths, is_permanent) && (was_started || !paths.empty())) {
+    return is_missing("the VM has a vTPM and its state is missing", "folder",
+                      "guest-state", folder);
+  }
+  std::vector<CapturedFile> files;
+  for (const auto& path : paths) {
+    ASSIGN_OR_RETURN(CapturedFile file, read_one(path, "guest-state", kStateLimit));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+// Moves what was read into `state`; what cannot be read fails, or is recorded.
+base::Status take(base::Result<std::vector<CapturedFile>> read, const char* component,
+                  Missing missing, StateFiles& state) {
+  if (read) {
+    std::ranges::move(read.value(), std::back_inserter(state.files));
+    return base::Done{};
+  }
+  if (missing == Missing::kFails) return std::move(read).error();
+  state.missing.push_back({component, read.error().what()});
+  return base::Done{};
+}
+
+base::Result<std::vector<CapturedFile>> read_nvram(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(CapturedFile file, read_one(path, "firmware-vars", kNvramLimit));
+  std::vector<CapturedFile> files;
+  files.push_back(std::move(file));
+  return files;
 }
 
 base::Result<CapturedFile> read_definition(const Domain& domain, unsigned flags,
@@ -103,25 +125,34 @@ base::Result<CapturedFile> read_definition(const Domain& domain, unsigned flags,
 
 }  // namespace
 
-base::Result<std::vector<CapturedFile>> read_state_files(const VmDescription& vm) {
-  std::vector<CapturedFile> states;
-  if (vm.vtpm) {
-    ASSIGN_OR_RETURN(const auto paths, list_state(vm));
-    for (const auto& path : paths) {
-      ASSIGN_OR_RETURN(CapturedFile state, read_one(path, "guest-state", kStateLimit));
-      states.push_back(std::move(state));
-    }
+std::string component_name(const std::filesystem::path& path) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+  std::string name = path.filename().string();
+  for (char& c : name) {
+    if (kAllowed.find(c) == std::string_view::npos) c = '_';
   }
-  if (!vm.firmware || vm.firmware->nvram.empty()) return states;
-  // Of a VM that was never started libvirt has made neither NVRAM nor vTPM state.
-  const bool was_started = !vm.active_xml.empty() || !states.empty();
+  return name;
+}
+
+base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing) {
+  StateFiles state;
+  const bool has_nvram = vm.firmware && !vm.firmware->nvram.empty();
   std::error_code ignored;
-  if (was_started || std::filesystem::exists(vm.firmware->nvram, ignored)) {
-    ASSIGN_OR_RETURN(CapturedFile nvram,
-                     read_one(vm.firmware->nvram, "firmware-vars", kNvramLimit));
-    states.push_back(std::move(nvram));
+  // libvirt makes both at the first start.
+  bool was_started =
+      !vm.active_xml.empty() ||
+      (has_nvram && std::filesystem::exists(vm.firmware->nvram, ignored));
+  if (vm.vtpm) {
+    RETURN_IF_ERROR(take(read_guest_state(vm.vtpm->state_directory, was_started),
+                         "guest-state", missing, state));
+    was_started = was_started || !state.files.empty() || !state.missing.empty();
   }
-  return states;
+  if (has_nvram && was_started) {
+    RETURN_IF_ERROR(
+        take(read_nvram(vm.firmware->nvram), "firmware-vars", missing, state));
+  }
+  return state;
 }
 
 base::Result<std::vector<CapturedFile>> read_definitions(const Domain& domain) {

@@ -7,12 +7,22 @@
 
 namespace sealift::vm {
 
+struct StateFiles {
+  std::vector<CapturedFile> files;
+  std::vector<MissingPart> missing;  ///< Empty with Missing::kFails.
+};
+
 /// NVRAM and every regular file of the vTPM's state folder but swtpm's lock, none of
-/// them through a symlink.
+/// them through a symlink. A VM that is off and has neither was never started.
 ///
-/// errors  kIo: a file is missing or cannot be read; names VM, component and file. The
-///         state folder of a VM that was never started may be missing.
-base::Result<std::vector<CapturedFile>> read_state_files(const VmDescription& vm);
+/// errors  kRefused: NVRAM or vTPM state is missing though the VM was started; names
+///         component and file.  kIo: a file cannot be read.
+base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing);
+
+/// A component's name has these characters only (docs/format/manifest.md), a file's may
+/// have any: the others become "_". The whole path stands in the component's
+/// attributes.
+std::string component_name(const std::filesystem::path& path);
 
 /// "domain.xml" and, if it runs, "domain-active.xml", as libvirt has them now.
 /// errors  kHypervisor.

@@ -13,7 +13,12 @@ base::Result<RebuiltDefinition> rebuild_definition(const std::string& inactive_x
   const pugi::xml_node original = document->document_element();
   pugi::xml_document rebuilt;
   RebuiltDefinition result;
-  result.blockers = copy_listed(original, rebuilt, places);
+  Copied copied = copy_listed(original, rebuilt, places);
+  result.blockers = std::move(copied.blockers);
+  for (const std::string& element : copied.unused) {
+    result.notes.push_back("no element " + element +
+                           " is in the definition: --allow-element had no effect");
+  }
   // libvirt would make up what is missing.
   for (const char* identity : {"name", "uuid"}) {
     if (text_of(original.child(identity)).empty()) {

@@ -58,7 +58,6 @@ struct DefinitionFacts {
   std::vector<std::string> mac_addresses;
   std::vector<std::string> networks;
   std::vector<std::string> bridges;
-  std::vector<std::string> disk_targets;
   std::string tpm_secret;  ///< UUID, or empty.
   bool has_nvram = false;  ///< Its firmware keeps variables in a file.
   bool has_vtpm = false;

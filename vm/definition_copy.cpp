@@ -29,9 +29,11 @@ std::string quoted(std::string_view name, std::string_view value) {
 
 class Copying {
  public:
-  explicit Copying(const DefinitionPlaces& places) : places_(places) {}
+  explicit Copying(const DefinitionPlaces& places)
+      : unused(places.allowed_elements), places_(places) {}
 
   std::vector<Blocker> blockers;
+  std::set<std::string> unused;
 
   void copy_content(const pugi::xml_node& from, pugi::xml_node to,
                     const std::string& path, const std::string& shown,
@@ -56,6 +58,8 @@ class Copying {
     const std::string shown = shown_path(from, parent_shown);
     if (places_.allowed_elements.contains(path) ||
         places_.allowed_elements.contains(shown)) {
+      unused.erase(path);
+      unused.erase(shown);
       to.append_copy(from);
       return;
     }
@@ -153,13 +157,13 @@ std::string shown_path(const pugi::xml_node& element, const std::string& parent)
   return shown + "[" + std::to_string(index) + "]";
 }
 
-std::vector<Blocker> copy_listed(const pugi::xml_node& from, pugi::xml_document& to,
-                                 const DefinitionPlaces& places) {
+Copied copy_listed(const pugi::xml_node& from, pugi::xml_document& to,
+                   const DefinitionPlaces& places) {
   Copying copying(places);
   pugi::xml_node domain = to.append_child("domain");
   copying.copy_content(from, domain, "", "", *find_rule(""));
   copy_declarations(from, domain, places);
-  return std::move(copying.blockers);
+  return {std::move(copying.blockers), std::move(copying.unused)};
 }
 
 }  // namespace sealift::vm

@@ -19,11 +19,6 @@ void read_devices(const pugi::xml_node& devices, DefinitionFacts& facts) {
     add_if_given(facts.networks, interface.child("source").attribute("network"));
     add_if_given(facts.bridges, interface.child("source").attribute("bridge"));
   }
-  for (const pugi::xml_node& disk : devices.children("disk")) {
-    if (std::string_view(disk.attribute("device").as_string("disk")) == "disk") {
-      add_if_given(facts.disk_targets, disk.child("target").attribute("dev"));
-    }
-  }
   const pugi::xml_node backend = devices.child("tpm").child("backend");
   facts.has_vtpm = std::string_view(backend.attribute("type").value()) == "emulator";
   facts.tpm_secret = backend.child("encryption").attribute("secret").value();

@@ -43,6 +43,14 @@ void place_disk(pugi::xml_node disk, const DiskPlace& place) {
   set_attribute(driver, "type", place.format);
 }
 
+// libvirt lets VMs share raw images only, and the new one is a qcow2 of this VM alone.
+void stop_sharing(pugi::xml_node disk, const std::string& target,
+                  RebuiltDefinition& result) {
+  if (!disk.remove_child("shareable")) return;
+  result.notes.push_back("disk " + target +
+                         ": was shared with other VMs, becomes this VM's own copy");
+}
+
 void empty_drive(pugi::xml_node disk) {
   set_attribute(disk, "type", "file");
   remove_children(disk, "source");
@@ -86,6 +94,7 @@ bool keeps_variables(const pugi::xml_node& os) {
 void place_disks(pugi::xml_node domain, const pugi::xml_node& original,
                  const DefinitionPlaces& places, RebuiltDefinition& result) {
   std::set<std::string> seen;
+  std::set<std::string> placed;
   for (pugi::xml_node disk : domain.child("devices").children("disk")) {
     const std::string target = disk.child("target").attribute("dev").value();
     const std::string device = disk.attribute("device").as_string("disk");
@@ -110,11 +119,20 @@ void place_disks(pugi::xml_node domain, const pugi::xml_node& original,
       continue;
     }
     place_disk(disk, place->second);
+    placed.insert(target);
+    stop_sharing(disk, target, result);
     const std::string_view before = place_on_source(original, target);
     if (!before.empty()) {
       result.notes.push_back("disk " + target + ": was " + std::string(before) +
                              ", becomes the file " + place->second.path.string());
     }
+  }
+  // Restored beside the VM and not attached to it, a disk would be as good as lost.
+  for (const auto& [target, place] : places.disks) {
+    if (placed.contains(target)) continue;
+    result.blockers.push_back({"devices/disk[" + target + "]",
+                               "the snapshot holds this disk, and the definition does "
+                               "not"});
   }
 }
 

@@ -141,8 +141,21 @@ base::Status complete_disk(const Connection& connection, const Domain& domain,
   return read_chain(disk);
 }
 
+bool may_be_left_out(const base::Error& error) {
+  return error.code() == base::ErrorCode::kRefused ||
+         error.code() == base::ErrorCode::kNotFound;
+}
+
+std::string words_of(const base::Error& error) {
+  std::string words = error.what();
+  for (const auto& place : error.places()) {
+    words += ", " + std::string(place.kind) + " " + place.name;
+  }
+  return words;
+}
+
 base::Result<VmDescription> describe_by_name(const Connection& connection,
-                                             const Domain& domain) {
+                                             const Domain& domain, Missing missing) {
   ASSIGN_OR_RETURN(const RunState state, read_state(domain));
   const bool is_active = state == RunState::kRunning || state == RunState::kPaused;
   ASSIGN_OR_RETURN(std::string inactive, read_xml(domain, VIR_DOMAIN_XML_INACTIVE));
@@ -150,7 +163,8 @@ base::Result<VmDescription> describe_by_name(const Connection& connection,
   if (is_active) {
     ASSIGN_OR_RETURN(active, read_xml(domain, 0));
   }
-  ASSIGN_OR_RETURN(DomainFacts facts, read_domain_xml(is_active ? active : inactive));
+  ASSIGN_OR_RETURN(DomainFacts facts,
+                   read_domain_xml(is_active ? active : inactive, missing));
   VmDescription vm = std::move(facts.vm);
   vm.state = state;
   vm.inactive_xml = std::move(inactive);
@@ -158,19 +172,28 @@ base::Result<VmDescription> describe_by_name(const Connection& connection,
   if (state == RunState::kManagedSave) {
     vm.managed_save = std::filesystem::path(kSaveFolder) / (vm.name + ".save");
   }
+  std::vector<Disk> readable;
   for (Disk& disk : vm.disks) {
-    if (auto status = complete_disk(connection, domain, facts, state, disk); !status) {
-      return unreadable(std::move(status).error()).at("disk", disk.target);
+    auto status = complete_disk(connection, domain, facts, state, disk);
+    if (status) {
+      readable.push_back(std::move(disk));
+      continue;
     }
+    base::Error error = unreadable(std::move(status).error());
+    if (missing == Missing::kFails || !may_be_left_out(error)) {
+      return std::move(error).at("disk", disk.target);
+    }
+    vm.unread_disks[disk.target] = words_of(error);
   }
+  vm.disks = std::move(readable);
   return vm;
 }
 
 }  // namespace
 
-base::Result<VmDescription> describe(const Connection& connection,
-                                     const Domain& domain) {
-  auto vm = describe_by_name(connection, domain);
+base::Result<VmDescription> describe(const Connection& connection, const Domain& domain,
+                                     Missing missing) {
+  auto vm = describe_by_name(connection, domain, missing);
   if (!vm) return std::move(vm).error().at("vm", virDomainGetName(domain.get()));
   return vm;
 }

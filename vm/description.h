@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,15 @@
 namespace sealift::vm {
 
 enum class RunState { kRunning, kPaused, kShutOff, kManagedSave, kCrashed };
+
+/// What happens where a part of the VM cannot be read.
+enum class Missing { kFails, kRecorded };
+
+/// A part that a snapshot should hold and does not.
+struct MissingPart {
+  std::string component;  ///< "disk vda", "firmware-vars", "guest-state".
+  std::string reason;     ///< "the disk's image is missing: /srv/web.qcow2".
+};
 
 struct BackingFile {
   std::filesystem::path path;
@@ -57,6 +67,7 @@ struct VmDescription {
   std::string active_xml;    ///< Empty when not running.
   std::vector<Disk> disks;
   std::vector<std::string> removable_targets;
+  std::map<std::string, std::string> unread_disks;  ///< Target to reason.
   std::optional<Firmware> firmware;
   std::optional<Vtpm> vtpm;
   std::optional<std::filesystem::path> managed_save;
@@ -66,10 +77,12 @@ struct VmDescription {
 /// Reads the domain from the live XML where there is one, the backing chains from the
 /// images (`qemu-img info -U`), formats as stated, never probed.
 ///
+/// missing  kRecorded: a disk that cannot be read or carried is in `unread_disks`.
+///
 /// errors  kRefused: something that cannot be carried (TPM 1.2, passthrough TPM, LUKS
 ///         inside qcow2, ...): names the element; or a disk that cannot be read: names
 ///         VM, disk and file.  kIo, kHypervisor.
-base::Result<VmDescription> describe(const Connection& connection,
-                                     const Domain& domain);
+base::Result<VmDescription> describe(const Connection& connection, const Domain& domain,
+                                     Missing missing = Missing::kFails);
 
 }  // namespace sealift::vm

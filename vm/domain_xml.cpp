@@ -185,7 +185,7 @@ base::Result<std::optional<Vtpm>> read_vtpm(const pugi::xml_node& devices,
 
 }  // namespace
 
-base::Result<DomainFacts> read_domain_xml(const std::string& xml) {
+base::Result<DomainFacts> read_domain_xml(const std::string& xml, Missing missing) {
   ASSIGN_OR_RETURN(const XmlDocument document, parse_xml(xml));
   const pugi::xml_node domain = document->child("domain");
   const pugi::xml_node devices = domain.child("devices");
@@ -197,7 +197,10 @@ base::Result<DomainFacts> read_domain_xml(const std::string& xml) {
   ASSIGN_OR_RETURN(facts.vm.uuid, base::Uuid::parse(domain.child_value("uuid")));
   const std::set<std::string> controllers = controllers_with_iothread(devices);
   for (const pugi::xml_node disk : devices.children("disk")) {
-    RETURN_IF_ERROR(read_disk(disk, controllers, facts));
+    base::Status read = read_disk(disk, controllers, facts);
+    if (read) continue;
+    if (missing == Missing::kFails) return std::move(read).error();
+    facts.vm.unread_disks[attribute(disk.child("target"), "dev")] = read.error().what();
   }
   for (const pugi::xml_node interface : devices.children("interface")) {
     facts.vm.mac_addresses.push_back(attribute(interface.child("mac"), "address"));

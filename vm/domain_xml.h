@@ -23,9 +23,11 @@ struct DomainFacts {
 };
 
 /// `xml`  A domain's XML with security information, live where it runs.
+/// `missing`  kRecorded: a disk that cannot be carried is in `unread_disks`.
 ///
 /// errors  kRefused: something that cannot be carried; names the element.  kCorrupt:
 ///         not a domain's XML.
-base::Result<DomainFacts> read_domain_xml(const std::string& xml);
+base::Result<DomainFacts> read_domain_xml(const std::string& xml,
+                                          Missing missing = Missing::kFails);
 
 }  // namespace sealift::vm

@@ -42,7 +42,7 @@ Protection proved() {
 }  // namespace
 
 TEST_CASE("a VM with every component is complete", "[backup]") {
-  const auto verdicts = judge(trusted_launch_vm(), {nvram()}, proved());
+  const auto verdicts = judge(trusted_launch_vm(), {nvram()}, {}, proved());
 
   CHECK(verdicts.front().component.empty());
   CHECK(verdicts.front().state == "complete");
@@ -57,14 +57,27 @@ TEST_CASE("an unproved protection key makes the whole incomplete, and says why",
   Protection protection = proved();
   protection.protection_key = {"protection-key", "incomplete", "the secret is private"};
 
-  const auto verdicts = judge(trusted_launch_vm(), {nvram()}, protection);
+  const auto verdicts = judge(trusted_launch_vm(), {nvram()}, {}, protection);
 
   CHECK(verdicts.front().state == "incomplete");
   CHECK(verdicts.front().reason == "protection-key: the secret is private");
 }
 
+TEST_CASE("a missing part makes its component and the whole incomplete", "[backup]") {
+  const auto verdicts =
+      judge(trusted_launch_vm(), {},
+            {{"firmware-vars", "a file of the VM is missing"}, {"disk vdb", "gone"}},
+            proved());
+  CHECK(verdicts.front().state == "incomplete");
+  CHECK(verdicts.front().reason ==
+        "firmware-vars: a file of the VM is missing; disk vdb: gone");
+  CHECK(verdict_of(verdicts, "firmware-vars").state == "incomplete");
+  CHECK(verdict_of(verdicts, "disk vda").state == "complete");
+  CHECK(verdict_of(verdicts, "disk vdb").state == "incomplete");
+}
+
 TEST_CASE("a VM whose NVRAM file was not there is not said to have it", "[backup]") {
-  const auto verdicts = judge(trusted_launch_vm(), {}, proved());
+  const auto verdicts = judge(trusted_launch_vm(), {}, {}, proved());
   CHECK(verdict_of(verdicts, "firmware-vars").state == "absent");
 }
 
@@ -76,7 +89,7 @@ TEST_CASE("a VM without a vTPM is complete, and the verdict says so", "[backup]"
   protection.guest_state = {"guest-state", "absent", "the VM has no vTPM"};
   protection.protection_key = {"protection-key", "absent", "the VM has no vTPM"};
 
-  const auto verdicts = judge(vm, {}, protection);
+  const auto verdicts = judge(vm, {}, {}, protection);
 
   CHECK(verdicts.front().state == "complete");
   CHECK(verdicts.front().reason == "the VM has no vTPM");

@@ -104,12 +104,15 @@ TEST_CASE("NVRAM that the snapshot lacks is made anew only for a fresh VM",
           "[restore][places]") {
   vm::DefinitionFacts facts;
   facts.has_nvram = true;
-  const auto chosen = [&](std::vector<archive::Component> components) {
-    return choose_places(manifest(std::move(components)), facts, {}, std::nullopt)
-        .value();
+  const auto has_place = [&](std::vector<archive::Component> components,
+                             const std::string& verdict) {
+    archive::Manifest snapshot = manifest(std::move(components));
+    snapshot.verdicts = {{"firmware-vars", verdict, ""}};
+    return !choose_places(snapshot, facts, {}, std::nullopt).value().nvram_path.empty();
   };
-  CHECK_FALSE(chosen({}).nvram_path.empty());
-  CHECK(chosen({component("guest-state", "tpm2-00.permall")}).nvram_path.empty());
+  CHECK(has_place({}, "absent"));
+  CHECK_FALSE(has_place({}, "incomplete"));
+  CHECK_FALSE(has_place({component("guest-state", "tpm2-00.permall")}, "absent"));
 }
 
 }  // namespace sealift::restore

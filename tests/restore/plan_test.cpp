@@ -162,6 +162,52 @@ TEST_CASE("a snapshot that will not unlock blocks", "[restore][plan]") {
   CHECK(scene.is_untouched());
 }
 
+TEST_CASE("a VM that was never started comes back with its secret", "[restore][plan]") {
+  RestoreScene scene;
+  const auto prepared = support::must(scene.prepare(scene.back_up(
+      {.was_started = false,
+       .verdicts = {{"firmware-vars", "absent", ""}, {"guest-state", "absent", ""}}})));
+  CHECK(support::blockers(prepared->plan()).empty());
+  REQUIRE(prepared->run({}));
+  CHECK(scene.cluster.secrets.at(support::kSecretUuid) == support::key_bytes());
+  CHECK(scene.cluster.defined.size() == 1);
+}
+
+TEST_CASE("NVRAM or vTPM state that the snapshot lost block", "[restore][plan]") {
+  RestoreScene scene;
+  const auto prepared = support::must(scene.prepare(
+      scene.back_up({.was_started = false,
+                     .verdicts = {{"firmware-vars", "incomplete", "gone"},
+                                  {"guest-state", "incomplete", "gone"}}})));
+  CHECK(support::blockers(prepared->plan()) == "vTPM, definition");
+  CHECK(scene.is_untouched());
+}
+
+TEST_CASE("a disk that the running VM alone had is attached for good",
+          "[restore][plan]") {
+  RestoreScene scene;
+  const auto prepared = support::must(scene.prepare(scene.back_up(
+      {.live_devices = "<disk type='file' device='disk'><driver type='raw'/>"
+                       "<source file='/srv/images/live.img'/>"
+                       "<target dev='vdb' bus='virtio'/><alias name='virtio-disk1'/>"
+                       "<address type='pci' domain='0' bus='4' slot='0' function='0'/>"
+                       "</disk>",
+       .live_disk = "vdb"})));
+  CHECK(support::blockers(prepared->plan()).empty());
+  REQUIRE(prepared->run({}));
+  const std::string& xml = scene.cluster.defined.begin()->second;
+  CHECK(xml.find("images/live.qcow2") != std::string::npos);
+  CHECK(xml.find("alias") == std::string::npos);
+}
+
+TEST_CASE("a disk that no definition has blocks", "[restore][plan]") {
+  RestoreScene scene;
+  const auto prepared =
+      support::must(scene.prepare(scene.back_up({.live_disk = "vdb"})));
+  CHECK(support::blockers(prepared->plan()) == "definition");
+  CHECK(scene.is_untouched());
+}
+
 TEST_CASE("a wrong recovery key makes no plan", "[restore][plan]") {
   RestoreScene scene;
   const catalog::Snapshot snapshot = scene.back_up({});

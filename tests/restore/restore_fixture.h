@@ -76,11 +76,15 @@ struct VmSnapshot {
   base::Bytes key = key_bytes();  ///< Empty: no protection key.
   std::size_t recipient = 0;      ///< Whose key file is in it.
   bool has_vtpm = true;
+  bool was_started = true;        ///< Else it has neither NVRAM nor vTPM state.
+  std::string live_devices = {};  ///< Of the running VM, beside the others; "" was off.
+  std::string live_disk = {};     ///< The target of a disk that only that one had.
+  std::vector<archive::Verdict> verdicts = {};
   std::uint64_t volume_size = std::uint64_t{1} << 30U;
   std::string kind = "full";
 };
 
-inline std::string domain_xml(const VmSnapshot& vm) {
+inline std::string domain_xml(const VmSnapshot& vm, const std::string& more = "") {
   const std::string encryption =
       vm.key.empty() ? "" : "<encryption secret='" + std::string(kSecretUuid) + "'/>";
   return "<domain type='kvm'><name>" + vm.name + "</name><uuid>" + kVmUuid +
@@ -99,7 +103,7 @@ inline std::string domain_xml(const VmSnapshot& vm) {
          (vm.has_vtpm ? "<tpm model='tpm-crb'><backend type='emulator' version='2.0'>" +
                             encryption + "</backend></tpm>"
                       : "") +
-         vm.extra_devices + "</devices></domain>";
+         vm.extra_devices + more + "</devices></domain>";
 }
 
 /// Chunk 0 and 3 are data, 4 is half zeros, the tail is data, the rest is a hole.
@@ -210,8 +214,14 @@ class RestoreScene {
         repository, keys, archives.anna.key(), *catalog, at(100),
         {.volume_size = vm.volume_size, .zstd_level = 1}));
     must(writer->add_file("config", "domain.xml", base::as_bytes(domain_xml(vm)), {}));
-    must(writer->add_file("firmware-vars", "web_VARS.fd", nvram_content(), {}));
-    if (vm.has_vtpm) {
+    if (!vm.live_devices.empty()) {
+      must(writer->add_file("config", "domain-active.xml",
+                            base::as_bytes(domain_xml(vm, vm.live_devices)), {}));
+    }
+    if (vm.was_started) {
+      must(writer->add_file("firmware-vars", "web_VARS.fd", nvram_content(), {}));
+    }
+    if (vm.has_vtpm && vm.was_started) {
       must(writer->add_file("guest-state", "tpm2-00.permall", vm.state, {}));
     }
     if (vm.kind != "state") write_disk(*writer, vm);
@@ -262,16 +272,22 @@ class RestoreScene {
 
  private:
   static void write_disk(archive::ArchiveWriter& writer, const VmSnapshot& vm) {
+    write_disk(writer, "vda", vm.disk_path);
+    if (!vm.live_disk.empty()) write_disk(writer, vm.live_disk, "/srv/images/live.img");
+  }
+
+  static void write_disk(archive::ArchiveWriter& writer, const std::string& target,
+                         const std::string& path) {
     const base::Bytes content = disk_content();
-    const auto disk =
-        must(writer.add_component("disk", "vda", archive::IdScope::kShared, kDiskSize));
+    const auto disk = must(
+        writer.add_component("disk", target, archive::IdScope::kShared, kDiskSize));
     for (std::uint64_t chunk = 0; chunk * archive::kMinChunkSize < kDiskSize; ++chunk) {
       const std::uint64_t offset = chunk * archive::kMinChunkSize;
       const base::ByteView piece = base::ByteView(content).subspan(
           offset, std::min<std::uint64_t>(archive::kMinChunkSize, kDiskSize - offset));
       if (!base::is_all_zero(piece)) must(disk->put(chunk, piece));
     }
-    must(disk->finish({{"format", "raw"}, {"path", vm.disk_path}}));
+    must(disk->finish({{"format", "raw"}, {"path", path}}));
   }
 
   archive::CommittedSnapshot commit(archive::ArchiveWriter& writer,
@@ -279,6 +295,7 @@ class RestoreScene {
     archive::Manifest manifest =
         manifest_of({.vm = vm.name, .uuid = kVmUuid, .created = at(100)});
     manifest.kind = vm.kind;
+    std::ranges::copy(vm.verdicts, std::back_inserter(manifest.verdicts));
     std::vector<archive::ProtectionKeyFile> key_files;
     if (!vm.key.empty()) {
       const keyvault::Recipient& recipient = recovery_key(vm.recipient).recipient();

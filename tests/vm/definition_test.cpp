@@ -292,6 +292,16 @@ TEST_CASE("--allow-element lets an element through as it is", "[vm][definition]"
   }
 }
 
+TEST_CASE("an element allowed in vain is told", "[vm][definition]") {
+  DefinitionPlaces places = target();
+  places.allowed_elements = {"devices/hostdve"};
+  const RebuiltDefinition rebuilt = rebuild_definition(guest(), places).value();
+  CHECK(rebuilt.blockers.empty());
+  CHECK(std::ranges::count(rebuilt.notes,
+                           "no element devices/hostdve is in the definition: "
+                           "--allow-element had no effect") == 1);
+}
+
 TEST_CASE("names that would lead elsewhere are blockers", "[vm][definition]") {
   const std::string name =
       GENERATE(values<std::string>({"../x", "a/b", "..", ".", "/etc/passwd", "bell&#7;",
@@ -370,6 +380,29 @@ TEST_CASE("a disk that the snapshot does not hold is a blocker", "[vm][definitio
   CHECK(blocked_elements(guest(), places) == Elements{"devices/disk[vda]"});
 }
 
+TEST_CASE("a disk that the definition does not use is a blocker", "[vm][definition]") {
+  DefinitionPlaces places = target();
+  places.disks["vdb"] = {"/images/b.qcow2", "qcow2"};
+  CHECK(blocked_elements(guest(), places) == Elements{"devices/disk[vdb]"});
+  // A drive of that name is no place for it.
+  places.disks.erase("vdb");
+  places.disks["sda"] = {"/images/b.qcow2", "qcow2"};
+  CHECK(blocked_elements(guest(), places) == Elements{"devices/disk[sda]"});
+}
+
+TEST_CASE("a shared disk becomes the VM's own, and a note says so",
+          "[vm][definition]") {
+  std::string xml = guest();
+  const std::string before = "<target dev='vda' bus='virtio'/>";
+  xml.replace(xml.find(before), before.size(), before + "<shareable/>");
+  const RebuiltDefinition rebuilt = rebuild_definition(xml, target()).value();
+  CHECK(rebuilt.blockers.empty());
+  CHECK_FALSE(holds(rebuilt.xml, "shareable"));
+  CHECK(std::ranges::count(rebuilt.notes,
+                           "disk vda: was shared with other VMs, becomes this VM's own "
+                           "copy") == 1);
+}
+
 TEST_CASE("two disks of one target are a blocker", "[vm][definition]") {
   CHECK(blocked_elements(guest("", "<disk type='file'><target dev='vda'/></disk>")) ==
         Elements{"devices/disk[vda]"});
@@ -394,7 +427,6 @@ TEST_CASE("the facts of a definition are read for the plan", "[vm][definition]")
   CHECK(facts.mac_addresses == Elements{"52:54:00:12:34:56", "52:54:00:12:34:57"});
   CHECK(facts.networks == Elements{"default"});
   CHECK(facts.bridges == Elements{"br0"});
-  CHECK(facts.disk_targets == Elements{"vda"});
   CHECK(facts.has_vtpm);
   CHECK(facts.has_nvram);
   CHECK(facts.tpm_secret == "5ec2e700-0000-4000-8000-000000000001");

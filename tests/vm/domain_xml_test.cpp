@@ -147,6 +147,19 @@ TEST_CASE("what cannot be carried is refused by the name of its element", "[vm]"
         "devices/tpm/backend[@type='passthrough']");
 }
 
+TEST_CASE("a disk that cannot be carried can be left out, a TPM cannot", "[vm]") {
+  const std::string luks =
+      disk("type='file' device='disk'",
+           "<driver type='qcow2'/><source file='/a'><encryption/></source>");
+  const VmDescription vm =
+      read_domain_xml(guest(kDisk + luks), Missing::kRecorded).value().vm;
+  REQUIRE(vm.disks.size() == 1);
+  CHECK(vm.unread_disks == std::map<std::string, std::string>{
+                               {"vdb", "a disk is encrypted by QEMU (LUKS)"}});
+  CHECK_FALSE(read_domain_xml(guest("", "<tpm><backend type='passthrough'/></tpm>"),
+                              Missing::kRecorded));
+}
+
 TEST_CASE("what is no domain's XML is corrupt", "[vm]") {
   for (const char* xml :
        {"", "<domain>", "<network/>", "<domain><devices/></domain>"}) {
