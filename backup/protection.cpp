@@ -35,7 +35,7 @@ base::Result<std::vector<archive::ProtectionKeyFile>> wrap_to_all(
   return files;
 }
 
-base::Error wrong_key(base::Error proof, const vm::CapturedFile& state,
+base::Error wrong_key(const base::Error& proof, const vm::CapturedFile& state,
                       const vm::VtpmSecret& secret) {
   base::Error error(base::ErrorCode::kRefused,
                     "the protection key does not open the vTPM state just copied");
@@ -94,7 +94,7 @@ base::Result<Protection> protect(const vm::VmDescription& description,
     if (proof.error().code() != base::ErrorCode::kWrongKey) {
       return std::move(proof).error().at("file", state->path.string());
     }
-    return wrong_key(std::move(proof).error(), *state, *secret);
+    return wrong_key(proof.error(), *state, *secret);
   }
   found.protection_key.reason = "opens the guest state";
   return found;

@@ -36,7 +36,7 @@ std::string disk_file_name(const archive::Component& disk, const std::string& vm
                            const std::set<std::string>& taken) {
   const auto path = disk.attributes.find("path");
   if (path != disk.attributes.end()) {
-    const std::string name = as_qcow2(fs::path(path->second).filename().string());
+    std::string name = as_qcow2(fs::path(path->second).filename().string());
     if (vm::is_safe_file_name(name) && !taken.contains(name)) return name;
   }
   return vm_uuid + "-" + disk.name + ".qcow2";

@@ -28,12 +28,12 @@ class Prepared final : public PreparedRestore {
   }
 
   base::Status prepare(const RestoreEnvironment& environment,
-                       const RestoreRequest& request, std::stop_token stop);
+                       const RestoreRequest& request, const std::stop_token& stop);
 
  private:
   base::Result<vm::RebuiltDefinition> rebuild(const RestoreRequest& request,
                                               const vm::TargetHost& host,
-                                              const std::string& xml);
+                                              const std::string& xml) const;
   base::Status look_at_secret(ProtectionProof proof);
   void list_steps();
 
@@ -74,7 +74,8 @@ base::Status only_libvirt(const archive::Manifest& manifest) {
 }
 
 base::Status Prepared::prepare(const RestoreEnvironment& environment,
-                               const RestoreRequest& request, std::stop_token stop) {
+                               const RestoreRequest& request,
+                               const std::stop_token& stop) {
   const SnapshotPlace place{environment.repository, environment.keys,
                             environment.catalog};
   work_.progress = environment.progress;
@@ -120,7 +121,7 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
 
 base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& request,
                                                       const vm::TargetHost& host,
-                                                      const std::string& xml) {
+                                                      const std::string& xml) const {
   return vm::rebuild_definition(
       xml, definition_places(work_.places, host, request.allowed_elements));
 }
@@ -177,22 +178,21 @@ void Prepared::list_steps() {
 base::Result<std::unique_ptr<PreparedRestore>> prepare_restore_on(
     std::unique_ptr<Target> target, base::Filesystem& filesystem,
     const RestoreEnvironment& environment, const RestoreRequest& request,
-    std::stop_token stop) {
+    const std::stop_token& stop) {
   auto prepared = std::make_unique<Prepared>(std::move(target), filesystem);
-  RETURN_IF_ERROR(prepared->prepare(environment, request, std::move(stop)));
+  RETURN_IF_ERROR(prepared->prepare(environment, request, stop));
   return std::unique_ptr<PreparedRestore>(std::move(prepared));
 }
 
 base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
     const RestoreEnvironment& environment, const RestoreRequest& request,
-    std::stop_token stop) {
+    const std::stop_token& stop) {
   if (environment.connection == nullptr) {
     return base::Error(base::ErrorCode::kUsage,
                        "a restore needs a connection to libvirt, or a folder");
   }
   return prepare_restore_on(std::make_unique<LibvirtTarget>(*environment.connection),
-                            base::real_filesystem(), environment, request,
-                            std::move(stop));
+                            base::real_filesystem(), environment, request, stop);
 }
 
 }  // namespace sealift::restore

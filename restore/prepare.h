@@ -15,6 +15,6 @@ namespace sealift::restore {
 base::Result<std::unique_ptr<PreparedRestore>> prepare_restore_on(
     std::unique_ptr<Target> target, base::Filesystem& filesystem,
     const RestoreEnvironment& environment, const RestoreRequest& request,
-    std::stop_token stop);
+    const std::stop_token& stop);
 
 }  // namespace sealift::restore

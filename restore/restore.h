@@ -81,7 +81,7 @@ class PreparedRestore {
 ///         kRefused: a snapshot of another platform.  kInterrupted.
 base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
     const RestoreEnvironment& environment, const RestoreRequest& request,
-    std::stop_token stop);
+    const std::stop_token& stop);
 
 /// The VM's files: disks as sparse raw images named after their targets, everything
 /// else as on the source, and the protection-key files. `folder` is new or empty.

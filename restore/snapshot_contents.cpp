@@ -28,7 +28,8 @@ base::Result<std::unique_ptr<archive::SnapshotReader>> open_snapshot(
 base::Result<std::vector<std::string>> volumes_of(const archive::SnapshotReader& reader,
                                                   const catalog::Snapshot& snapshot,
                                                   std::stop_token stop) {
-  ASSIGN_OR_RETURN(std::vector<std::string> names, reader.volumes_needed(stop));
+  ASSIGN_OR_RETURN(std::vector<std::string> names,
+                   reader.volumes_needed(std::move(stop)));
   for (std::uint32_t number = 1; number <= snapshot.volumes; ++number) {
     names.push_back(archive::volume_name(snapshot.id, number));
   }

@@ -12,7 +12,7 @@ namespace sealift::restore {
 namespace {
 
 base::Status open_every_chunk(const archive::SnapshotReader& reader,
-                              VerifyReport& report, std::stop_token stop) {
+                              VerifyReport& report, const std::stop_token& stop) {
   std::atomic<std::uint64_t> chunks = 0;
   for (const archive::Component& component : reader.manifest().components) {
     base::Status status = reader.read(
@@ -69,7 +69,8 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
 }
 
 base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
-                       const keyvault::RecoveryKey* identity, std::stop_token stop) {
+                       const keyvault::RecoveryKey* identity,
+                       const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, report.snapshot, identity));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
@@ -82,7 +83,7 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
     report.reason = "no --identity";
     return base::Done{};
   }
-  RETURN_IF_ERROR(open_every_chunk(*reader, report, std::move(stop)));
+  RETURN_IF_ERROR(open_every_chunk(*reader, report, stop));
   report.level = 2;
   return prove_guest_state(*reader, *identity, report);
 }
@@ -94,11 +95,11 @@ base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository
                                            const catalog::Catalog& catalog,
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
-                                           std::stop_token stop) {
+                                           const std::stop_token& stop) {
   VerifyReport report;
   report.snapshot = snapshot;
-  base::Status status = verify_to(report, SnapshotPlace{repository, keys, catalog},
-                                  identity, std::move(stop));
+  base::Status status =
+      verify_to(report, SnapshotPlace{repository, keys, catalog}, identity, stop);
   if (status) return report;
   return std::move(status).error().at("snapshot", snapshot.id.hex());
 }

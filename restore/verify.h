@@ -31,6 +31,6 @@ base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository
                                            const catalog::Catalog& catalog,
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
-                                           std::stop_token stop);
+                                           const std::stop_token& stop);
 
 }  // namespace sealift::restore

@@ -69,7 +69,8 @@ class Copying {
       return;
     }
     if (rule->treatment == Treatment::kDropped) return;
-    if (rule->treatment != Treatment::kMany && from.previous_sibling(from.name())) {
+    if (rule->treatment != Treatment::kMany &&
+        !from.previous_sibling(from.name()).empty()) {
       block(shown, "the element stands twice");
       return;
     }
@@ -89,7 +90,7 @@ class Copying {
         continue;
       }
       if (known->form == "<dropped>") continue;
-      if (to.attribute(attribute.name())) {
+      if (!to.attribute(attribute.name()).empty()) {
         block(shown, "the attribute " + std::string(name) + " stands twice");
         continue;
       }
