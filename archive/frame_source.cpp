@@ -27,8 +27,7 @@ base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) 
   if (!locations.empty()) return locations;
   ASSIGN_OR_RETURN(locations, scan_.locate(id));
   if (!locations.empty()) return locations;
-  return base::Error(base::ErrorCode::kCorrupt,
-                     "a part of the snapshot lies in no volume of the repository")
+  return broken("P4", "a part of the snapshot lies in no volume of the repository")
       .at("frame", id.hex());
 }
 

@@ -92,15 +92,20 @@ base::Status parse_list(const Json& json, std::string_view name, std::size_t lim
 
 base::Status check_keys(const VolumeHeader& header) {
   std::set<KeyId> seen;
-  bool has_metadata = false;
+  std::size_t own_metadata_keys = 0;
   for (const FrameKey& key : header.keys) {
     if (!seen.insert(key.id).second) {
       return broken("V12", "a key stands twice in header.json").at("key", key.id.hex());
     }
-    has_metadata = has_metadata || (key.is_metadata && key.archive == header.archive);
+    if (!key.is_metadata || key.archive != header.archive) continue;
+    ++own_metadata_keys;
+    if (key.content_key != header.content_key) {
+      return broken("V12", "a metadata key comes from another content key")
+          .at("key", key.id.hex());
+    }
   }
-  if (!has_metadata) {
-    return broken("V12", "header.json names no metadata key of its archive");
+  if (own_metadata_keys != 1) {
+    return broken("V12", "header.json does not name one metadata key of its archive");
   }
   return base::Done{};
 }

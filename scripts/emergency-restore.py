@@ -87,7 +87,7 @@ MIN_VOLUME, MAX_VOLUME = 4096, 1 << 40                 # V1
 MAX_SEGMENT, MAX_SEGMENTS = 8 * MIB, 131072            # V13, V7
 MAX_HEADER, MAX_INDEX = 1 * MIB, 64 * MIB              # V4
 MAX_MANIFEST, MAX_SNAPSHOT, MAX_SUMS = MAX_PLAIN + FRAME_EXTRA, 1 * MIB, 16 * MIB    # V4
-MAX_KEYS, MAX_ENVELOPES = 65536, 65536                 # V12
+MAX_KEYS, MAX_ENVELOPES = 2048, 256                    # V12
 MAX_ENTRIES, MAX_INDEX_FRAMES = 65536, 16              # I2, I1
 MAX_KEY_JSON = 1 * MIB                                 # J1
 MAX_RECORD, MAX_SEQUENCE = 1 * MIB, 99999999           # R1, R4
@@ -757,10 +757,8 @@ class Volume:
 
     def metadata_key(self):
         """The entry of `keys` that sealed index and manifest: this archive's metadata key."""
-        entries = [e for e in self.header["keys"]
-                   if e["use"] == "metadata" and e["archive"] == self.header["archive"]]
-        same = [e for e in entries if e["content_key"] == self.header["content_key"]]
-        return (same or entries)[0]                    # V12: there is one
+        return next(e for e in self.header["keys"]     # V12: there is one
+                    if e["use"] == "metadata" and e["archive"] == self.header["archive"])
 
 
 def segment_name(number):
@@ -843,8 +841,9 @@ def check_header_limits(header):
         raise corrupt("V12", "header.json names too many keys or envelopes")
     if len({entry["id"] for entry in keys}) != len(keys):
         raise corrupt("V12", "a key id stands twice in header.json")
-    if not any(e["use"] == "metadata" and e["archive"] == header["archive"] for e in keys):
-        raise corrupt("V12", "header.json names no metadata key of its archive")
+    own = [e for e in keys if e["use"] == "metadata" and e["archive"] == header["archive"]]
+    if len(own) != 1 or own[0]["content_key"] != header["content_key"]:
+        raise corrupt("V12", "header.json does not name one metadata key of its archive")
 
 
 # ---- Snapshot texts: snapshot.md, record.md ----------------------------------------------------
@@ -1208,9 +1207,9 @@ def add_place(places, kind, found, place):
 
 
 def missing_chunk(wanted, what):
-    """README.md "Reading a snapshot", step 4. No rule has a number for it."""
+    """P4."""
     return Refusal(CORRUPT, "a chunk of %s (%s) is in none of the files" % (what, wanted.hex()),
-                   todo="give the volumes of the older archives of this repository as well")
+                   rule="P4", todo="give the volumes of the older archives of this repository as well")
 
 
 # ---- Components: page.md -----------------------------------------------------------------------

@@ -126,6 +126,12 @@ TEST_CASE("header.json is refused by the rule it breaks", "[archive][format]") {
           header.signer = keys.stranger.public_key().id();
         }) == "V11");
   CHECK(with([](VolumeHeader& header) { header.keys.pop_back(); }) == "V12");
+  CHECK(with([](VolumeHeader& header) { header.keys[1].content_key = {}; }) == "V12");
+  CHECK(with([](VolumeHeader& header) {
+          FrameKey second = header.keys[1];
+          second.id = {};
+          header.keys.push_back(second);
+        }) == "V12");
   CHECK(with([](VolumeHeader& header) { header.keys[0].id = header.keys[1].id; }) ==
         "V12");
 }

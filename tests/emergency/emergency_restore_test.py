@@ -641,7 +641,7 @@ class Restores(Case):
         self.assertIn("note: passed over snapshot " + OLD_ARCHIVE.hex(), err)
         self.assertIn("note: taken is snapshot " + ARCHIVE.hex(), err)
         shutil.rmtree(self.out)
-        self.bad(b, 3, "error: a chunk of disk vda (", "older archives")
+        self.bad(b, 3, "error: a chunk of disk vda (", "where: rule P4", "older archives")
 
     def test_only_what_is_used_is_read(self):
         """Another archive's volume that nothing is needed of may even be damaged behind V12."""
@@ -1072,6 +1072,8 @@ rows("V11", "header", ("another trusted signer", put("signer", KEEPER.id.hex()))
      ("a stranger", put("signer", STRANGER.id.hex())))
 rows("V12", "header", ("key twice", lambda h: h["keys"].append(h["keys"][0])),
      ("no metadata key", lambda h: h["keys"].pop(1) and None),
+     ("two metadata keys", lambda h: h["keys"].append(dict(h["keys"][1], id="b0" * 32))),
+     ("metadata key of another content key", into(["keys", 1], put("content_key", "b0" * 32))),
      ("metadata key of another archive", into(["keys", 1], put("archive", "b0" * 16))))
 rows("V13", "members", ("empty segment", member("segments/00000001", lambda d: b"")),
      ("too large segment", member("segments/00000001", lambda d: bytes((8 << 20) + 1))))
@@ -1420,25 +1422,27 @@ class Rules(Case):
                 shutil.rmtree(folder)
 
     def test_every_rule_has_a_row(self):
-        """All rules of the pages but those that the reader's docstring excuses. V12's first half
-        and W1, which says that there is nothing to prove, have tests of their own."""
-        wanted = {"V": 13, "S": 7, "M": 8, "I": 6, "F": 13, "P": 3, "E": 5, "W": 12, "J": 7,
+        """All rules of the pages but those that the reader's docstring excuses. V12's first half,
+        P4, which names no volume, and W1, which says that there is nothing to prove, have tests of
+        their own."""
+        wanted = {"V": 13, "S": 7, "M": 8, "I": 6, "F": 13, "P": 4, "E": 5, "W": 12, "J": 7,
                   "K": 1}
         have = {r[0] for r in RULES}
         missing = {k + str(n) for k, last in wanted.items() for n in range(1, last + 1)} - have
-        self.assertEqual(missing, {"M7", "W1"})
+        self.assertEqual(missing, {"M7", "P4", "W1"})
 
     def test_header_limits(self):
-        """V12: 65,536 keys do not fit into 1 MiB of header.json, so the function is called."""
-        metadata = {"id": b"m", "use": "metadata", "archive": b"a"}
-        keys = [{"id": n, "use": "data", "archive": b"a"} for n in range(65536)]
+        """V12: the limits themselves, at the function that applies them."""
+        metadata = {"id": b"m", "use": "metadata", "archive": b"a", "content_key": b"c"}
+        keys = [{"id": n, "use": "data", "archive": b"a"} for n in range(2048)]
         for header in ({"keys": [metadata] + keys, "envelopes": []},
-                       {"keys": [metadata], "envelopes": [None] * 65537}):
-            header["archive"] = b"a"
+                       {"keys": [metadata], "envelopes": [None] * 257}):
+            header.update(archive=b"a", content_key=b"c")
             with self.assertRaises(er.Refusal) as caught:
                 er.check_header_limits(header)
             self.assertEqual(caught.exception.rule, "V12")
-        er.check_header_limits({"keys": [metadata] + keys[1:], "envelopes": [], "archive": b"a"})
+        er.check_header_limits({"keys": [metadata] + keys[1:], "envelopes": [], "archive": b"a",
+                                "content_key": b"c"})
 
     def test_key_json_limit(self):
         """J1: members have at most 256 KiB (V4), so the function is called."""
