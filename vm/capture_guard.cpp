@@ -1,16 +1,13 @@
 // The process that stays when a capture's own is killed.
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <thread>
 
 #include "vm/capture.h"
 #include "vm/guard_process.h"
+#include "vm/held_connections.h"
 #include "vm/undo_capture.h"
 
 namespace sealift::vm {
@@ -27,33 +24,11 @@ constexpr int kTicksOfStopLimit = 6;
 // A request of the dead may still lie in libvirt's queue.
 constexpr auto kSettle = std::chrono::seconds(3);
 constexpr auto kRetry = std::chrono::seconds(1);
+// In which a dead capture's last words have come: the channel ends when the last of its
+// threads has, and one that hangs in its storage says nothing more.
+constexpr auto kLastWords = std::chrono::milliseconds(500);
 constexpr auto kGoodbyeLimit = std::chrono::seconds(30);
 constexpr auto kGiveUp = std::chrono::minutes(10);
-
-// Says goodbye on every connection and reads until QEMU has closed it. A reply that
-// nobody reads holds QEMU when the job ends, and a handshake that is not finished by
-// then holds it for ever (7.2: nbd-server-stop waits for a client whose events its
-// nested loop does not poll), with the guest frozen. That a client leaves is harmless:
-// disks for which it is not are never pulled.
-void end_connections(const std::vector<base::FileDescriptor>& sockets) {
-  std::vector<pollfd> waits;
-  for (const auto& socket : sockets) {
-    // One that was never connected has nobody to say it to.
-    if (::shutdown(socket.get(), SHUT_WR) != 0) continue;
-    static_cast<void>(::fcntl(socket.get(), F_SETFL, O_NONBLOCK));
-    waits.push_back({socket.get(), POLLIN, 0});
-  }
-  std::vector<char> buffer(std::size_t{1} << 20U);
-  const auto deadline = std::chrono::steady_clock::now() + kGoodbyeLimit;
-  while (!waits.empty() && std::chrono::steady_clock::now() < deadline) {
-    if (::poll(waits.data(), waits.size(), 50) <= 0) continue;
-    std::erase_if(waits, [&buffer](const pollfd& wait) {
-      if (wait.revents == 0) return false;
-      const ssize_t count = ::read(wait.fd, buffer.data(), buffer.size());
-      return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
-    });
-  }
-}
 
 enum class ProcessState { kAlive, kStopped, kDead };
 
@@ -146,7 +121,7 @@ class Guard {
   }
 
   void take(GuardChannel::Message& message) {
-    if (message.passed) sockets_.push_back(std::move(message.passed));
+    if (message.passed) connections_.add(std::move(message.passed));
     if (!message.json.contains("hold")) return;
     auto traces = traces_from_json(message.json["hold"]);
     if (!traces) return;
@@ -169,24 +144,44 @@ class Guard {
     }
     if (!status) return {std::move(status).error()};
     if (traces_.is_paused) static_cast<void>(resume_if_paused(domain_));
-    end_connections(sockets_);
+    if (!connections_.end(kGoodbyeLimit)) {
+      return {base::Error(base::ErrorCode::kHypervisor,
+                          "QEMU does not close the connections to the VM's disks")};
+    }
     return undo_capture(domain_, traces_);
+  }
+
+  // What the capture said before it fell silent may not have been read yet, and names
+  // what has to be undone: that the guest stands still, a socket.
+  void hear_out(std::chrono::milliseconds silence) {
+    GuardChannel::Message message;
+    while (channel_.receive(message, silence) == GuardChannel::Arrival::kMessage) {
+      take(message);
+    }
   }
 
   // Nobody waits for us: libvirt may come back, and what is still in its queue happen.
   void undo_for_the_dead() {
-    // The guest goes on first; that needs no connection to end.
-    if (traces_.is_paused && reach()) static_cast<void>(resume_if_paused(domain_));
-    end_connections(sockets_);
     const auto begin = std::chrono::steady_clock::now();
-    bool is_clean = false;
+    hear_out(kLastWords);
     while (true) {
-      is_clean = reach() && undo_capture(domain_, traces_).empty();
+      const bool is_clean = undo_once();
       const auto spent = std::chrono::steady_clock::now() - begin;
       if (is_clean && spent > kSettle) return;
       if (!is_clean && spent > kGiveUp) return;
       std::this_thread::sleep_for(is_clean ? std::chrono::milliseconds(200) : kRetry);
     }
+  }
+
+  bool undo_once() {
+    // The guest goes on first; that needs no connection to end.
+    if (traces_.is_paused && reach()) static_cast<void>(resume_if_paused(domain_));
+    // A stopped capture may go on at any moment: first it cannot find its way to QEMU
+    // any more, then it has nothing to tell that is not known here.
+    static_cast<void>(remove_if_there(traces_.socket));
+    hear_out(std::chrono::milliseconds(0));
+    return connections_.end(kGoodbyeLimit) && reach() &&
+           undo_capture(domain_, traces_).empty();
   }
 
   void answer(const std::vector<base::Error>& failures) {
@@ -214,7 +209,7 @@ class Guard {
   Domain domain_;
   CaptureTraces traces_;
   std::chrono::steady_clock::time_point paused_since_;
-  std::vector<base::FileDescriptor> sockets_;
+  HeldConnections connections_;
 };
 
 }  // namespace

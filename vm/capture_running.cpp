@@ -32,7 +32,6 @@ using std::chrono::steady_clock;
 constexpr auto kLockPatience = std::chrono::seconds(15);
 // The guard lets a guest go on after 10 s; what was read after that is not one instant.
 constexpr auto kPauseLimit = std::chrono::seconds(9);
-constexpr auto kNoticeLimit = std::chrono::seconds(1);
 constexpr auto kNewsLimit = std::chrono::seconds(3);
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kEventLimit = std::chrono::seconds(2);
@@ -98,10 +97,8 @@ class RunningCapture final : public Capture {
     if (!guard_) return base::Done{};
     auto status = guard_->undo();
     if (!status && status.error().code() == base::ErrorCode::kIo) {
-      // The guard is dead, or could not: what it would have done is done here, after
-      // QEMU has noticed that nobody is connected any more (see capture_guard.cpp).
+      // The guard is dead, or could not: what it would have done is done here.
       disks_.clear();
-      std::this_thread::sleep_for(kNoticeLimit);
       auto failures = undo_capture(domain_, plan_.traces);
       if (failures.empty()) {
         status = base::Done{};

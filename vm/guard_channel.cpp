@@ -60,8 +60,11 @@ GuardChannel::Arrival GuardChannel::receive(Message& message,
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
-  const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
-  if (size < 0 && errno == EINTR) return Arrival::kNothing;
+  ssize_t size = -1;
+  do {
+    size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
+    // Reset: the other side did not read our last words; its own still come.
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (size <= 0) return Arrival::kEnd;
   const cmsghdr* attached = CMSG_FIRSTHDR(&header);
   message.passed = base::FileDescriptor();

@@ -84,7 +84,7 @@ class CleanUp {
                              ? name.starts_with(kFilePrefix)
                              : name.starts_with(shared_file_prefix(vm));
     if (!is_ours) return base::Done{};
-    RETURN_IF_ERROR(end_backup_job(domain_));
+    RETURN_IF_ERROR(end_backup_job(domain_, socket));
     RETURN_IF_ERROR(remove_if_there(socket));
     note("its backup job was ended");
     return base::Done{};

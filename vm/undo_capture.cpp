@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/subprocess.h"
+#include "vm/disk_server.h"
 #include "vm/overlay.h"
 #include "vm/xml.h"
 
@@ -15,6 +16,8 @@ namespace sealift::vm {
 
 namespace {
 
+// QEMU itself ends a handshake that takes 10 s.
+constexpr auto kLeaveLimit = std::chrono::seconds(15);
 constexpr auto kJobEndLimit = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(20);
 constexpr auto kProgramLimit = std::chrono::seconds(60);
@@ -73,15 +76,16 @@ base::Result<bool> is_job_running(const Domain& domain) {
   return job.type != VIR_DOMAIN_JOB_NONE;
 }
 
-base::Status end_backup_job(const Domain& domain) {
+base::Status end_backup_job(const Domain& domain, const std::filesystem::path& socket) {
+  RETURN_IF_ERROR(wait_until_nobody_reads(socket, kLeaveLimit));
   if (virDomainAbortJob(domain.get()) != 0 &&
       virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID) {
     return libvirt_refused("cannot end the backup job");
   }
   const auto deadline = std::chrono::steady_clock::now() + kJobEndLimit;
   while (true) {
-    ASSIGN_OR_RETURN(const std::string socket, find_backup_socket(domain));
-    if (socket.empty()) return base::Done{};
+    ASSIGN_OR_RETURN(const std::string running, find_backup_socket(domain));
+    if (running.empty()) return base::Done{};
     if (std::chrono::steady_clock::now() > deadline) {
       return base::Error(base::ErrorCode::kHypervisor, "the backup job does not end");
     }
@@ -148,7 +152,7 @@ std::vector<base::Error> undo_capture(const Domain& domain,
     if (!socket) {
       failures.push_back(std::move(socket).error());
     } else if (socket.value() == traces.socket) {
-      note(end_backup_job(domain));
+      note(end_backup_job(domain, traces.socket));
     }
   }
   for (const Overlay& overlay : traces.overlays) note(commit_overlay(domain, overlay));

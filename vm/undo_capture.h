@@ -16,9 +16,10 @@ base::Result<std::string> find_backup_socket(const Domain& domain);
 /// Whether some job (backup, migration, save) runs on `domain`. errors  kHypervisor.
 base::Result<bool> is_job_running(const Domain& domain);
 
-/// Ends the job that runs on `domain` and waits for its end. The caller keeps reading
-/// from its connections, or has no request under way. errors  kHypervisor.
-base::Status end_backup_job(const Domain& domain);
+/// Ends the job whose disks QEMU serves at `socket`, once nobody is connected there any
+/// more, and waits for its end. The caller's connections must have ended, or be read by
+/// somebody until they do. errors  kHypervisor.
+base::Status end_backup_job(const Domain& domain, const std::filesystem::path& socket);
 
 /// Continues a VM that stands still; one that runs or is off is no error.
 base::Status resume_if_paused(const Domain& domain);

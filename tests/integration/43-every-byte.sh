@@ -9,6 +9,7 @@ given_repository one
 vault=$BED/A/sealift-etc/keyvault
 bed_guest A tiny --idle
 bed_guest A large --idle --fill 2
+bed_guest A parts --idle --fill 3
 backup() {  # backup TAG: sets SNAPSHOT, and VOLUME, its name in the repository
   sealift A backup "tl-$1" --json
   done_or_stop
@@ -52,16 +53,21 @@ ok 'a sample of the bytes of a large one' sample
 echo "# $((SECONDS - started)) s: $(paste -sd ';' "$WORK/said")"
 
 # --- what is there, and where ---
+echo 'volume_size = 1 MiB' > "$BED/A/sealift-etc/sealift.conf"
+backup parts
+parts=$VOLUME
+rm "$BED/A/sealift-etc/sealift.conf"
 backup tiny
 tiny=$VOLUME
 cp -a "$REPOSITORY" "$WORK/whole"
-# changed WHAT SAYS COMMAND...: the repository is changed by the command; restore and verify on B, a fresh host, must end
-# with 3 and say SAYS; verify on A, which remembers, must end with 3.
+# changed WHAT SAYS COMMAND...: the repository is changed by the command; restore of VM and verify on B, a fresh host, must
+# end with 3 and say SAYS; verify on A, which remembers, must end with 3.
+VM=tl-tiny
 changed() {
   local what=$1 says=$2
   shift 2
   "$@"
-  sealift B restore tl-tiny --identity /mnt/recovery.pem
+  sealift B restore "$VM" --identity /mnt/recovery.pem
   exits 3 "$what: restore on a fresh host"
   says "$what: what is named" "$says"
   on_b_nothing_but_a_catalog "$what: nothing is restored"
@@ -88,6 +94,29 @@ swapped() { mv "$other" "$WORK/aside" && mv "$REPOSITORY/$tiny" "$other" && mv "
 changed 'two volumes in the place of each other' 'rule V10' swapped
 twice() { cp "$REPOSITORY/$tiny" "$REPOSITORY/${tiny/-0001/-0002}"; }
 changed 'a volume twice' "volume ${tiny/-0001/-0002}, .*rule V10" twice
+
+# An archive of several volumes: each is needed, in its place.
+VM=tl-parts
+part() { echo "${parts/-0001/-000$1}"; }
+count=$(find "$REPOSITORY/${parts%/*}" -name '*.tar' | wc -l)
+at_least 'an archive has several volumes' 4 "$count"
+without() { rm "$REPOSITORY/$(part "$1")"; }
+changed 'its first volume is gone' "a volume is missing|volume $(part 1)" without 1
+changed 'a volume in the middle is gone' "a volume is missing|volume $(part 2)" without 2
+changed 'its last volume is gone' "record of this signer is missing|volume $(part "$count")" without "$count"
+flipped() {  # flipped NUMBER: a bit in the middle of that volume.
+  local file at byte
+  file=$REPOSITORY/$(part "$1")
+  at=$(($(stat -c %s "$file") / 2))
+  byte=$(od -An -tu1 -j $at -N 1 "$file")
+  printf '%b' "\\x$(printf '%x' $((byte ^ 4)))" | dd of="$file" bs=1 seek=$at conv=notrunc status=none
+}
+changed 'a bit of a volume in the middle' "volume $(part 2), member segments/" flipped 2
+exchanged() { mv "$REPOSITORY/$(part 2)" "$WORK/aside" && mv "$REPOSITORY/$(part 3)" "$REPOSITORY/$(part 2)" && mv "$WORK/aside" "$REPOSITORY/$(part 3)"; }
+changed 'two of its volumes in the place of each other' "volume $(part 2), .*rule V10" exchanged
+doubled() { cp "$REPOSITORY/$(part 2)" "$REPOSITORY/$(part 3)"; }
+changed 'one of its volumes in the place of another' "volume $(part 3), .*rule V10" doubled
+VM=tl-tiny
 
 # Of the same host, and the same recovery key.
 mkdir "$BED/outside/second"

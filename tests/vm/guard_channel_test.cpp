@@ -52,6 +52,19 @@ TEST_CASE("what a capture said before it died still arrives, sockets too", "[vm]
   CHECK(guard.receive(message, kSoon) == Arrival::kEnd);
 }
 
+TEST_CASE("words arrive from one that died without reading ours", "[vm]") {
+  GuardChannel::Pair pair = GuardChannel::make_pair().value();
+  GuardChannel guard(std::move(pair.of_guard));
+  {
+    GuardChannel capture(std::move(pair.ours));
+    REQUIRE(guard.send({{"failures", 0}}));
+    REQUIRE(capture.send({{"drain", true}}));
+  }
+  GuardChannel::Message message;
+  CHECK(guard.receive(message, kSoon) == Arrival::kMessage);
+  CHECK(guard.receive(message, kSoon) == Arrival::kEnd);
+}
+
 TEST_CASE("a channel with nobody at the other end says so", "[vm]") {
   GuardChannel::Pair pair = GuardChannel::make_pair().value();
   GuardChannel capture(std::move(pair.ours));
