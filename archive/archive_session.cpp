@@ -9,7 +9,7 @@ base::Result<std::size_t> ArchiveSession::reserve(const std::string& kind,
                                                   std::uint64_t size) {
   const std::lock_guard guard(guard_);
   if (components_.size() == kMaxComponents || !taken_.insert({kind, name}).second) {
-    return base::Error(base::ErrorCode::kUsage,
+    return base::Error(base::ErrorCode::kDefect,
                        "the component is in the archive already, or there are too many")
         .at(kind, name);
   }

@@ -26,7 +26,7 @@ struct ArchiveSetting {
 };
 
 /// ArchiveWriter::begin() with its random parts given.
-/// errors  kUsage: a chunk size, level or volume size that cannot be.
+/// errors  kDefect: a chunk size, level or volume size that cannot be.
 base::Result<std::unique_ptr<ArchiveWriter>> begin_archive(
     ArchiveSetting setting, const std::vector<keyvault::Recipient>& recipients,
     const RepositoryKeys& keys, const keyvault::Secret& content_key);
@@ -41,7 +41,7 @@ class ArchiveSession {
   std::uint32_t chunk_size() const noexcept { return chunk_size_; }
 
   /// A place in the manifest, in the order of asking.
-  /// errors  kUsage: that kind and name are taken.
+  /// errors  kDefect: that kind and name are taken.
   base::Result<std::size_t> reserve(const std::string& kind, const std::string& name,
                                     std::uint64_t size);
   void fill(std::size_t place, Component component);
@@ -62,7 +62,7 @@ class ArchiveSession {
   ArchiveCounts counts_;
 };
 
-/// errors  kUsage: a kind, name, scope or size that no component can have.
+/// errors  kDefect: a kind, name, scope or size that no component can have.
 base::Result<std::unique_ptr<ComponentWriter>> begin_component(ArchiveSession& session,
                                                                std::string kind,
                                                                std::string name,

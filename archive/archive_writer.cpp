@@ -93,7 +93,7 @@ void wipe(std::string& text) {
 }
 
 base::Error unwritable(std::string what) {
-  return base::Error(base::ErrorCode::kUsage, std::move(what));
+  return base::Error(base::ErrorCode::kDefect, std::move(what));
 }
 
 // What the writer knows itself, and the limits of what it was given.

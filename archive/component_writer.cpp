@@ -11,7 +11,7 @@ namespace sealift::archive {
 namespace {
 
 base::Error misuse(std::string what) {
-  return base::Error(base::ErrorCode::kUsage, std::move(what));
+  return base::Error(base::ErrorCode::kDefect, std::move(what));
 }
 
 class TreeWriter final : public ComponentWriter {

@@ -222,7 +222,7 @@ base::Status FolderStore::read(std::string_view name, std::uint64_t offset,
 base::Result<std::unique_ptr<PendingObject>> FolderStore::create(
     std::string_view name) {
   if (!is_object_name(name)) {
-    return Error(ErrorCode::kUsage, "no object can have this name").at("object", name);
+    return Error(ErrorCode::kDefect, "no object can have this name").at("object", name);
   }
   RETURN_IF_ERROR(folder_.check_still_there());
   // Part by part: a missing folder is made below the repository, never the repository

@@ -28,7 +28,7 @@ base::Result<base::ByteView> FrameSealer::seal(FrameKind kind, IdScope scope,
                                                const ChunkId& id,
                                                base::ByteView plain) {
   if (plain.empty() || plain.size() > kMaxPlainSize) {
-    return base::Error(base::ErrorCode::kUsage, "a frame holds 1 byte to 4 MiB")
+    return base::Error(base::ErrorCode::kDefect, "a frame holds 1 byte to 4 MiB")
         .at("bytes", std::to_string(plain.size()));
   }
   RETURN_IF_ERROR(seal_once(kind, id, plain));

@@ -62,7 +62,7 @@ class PendingObject {
 /// Backing up only creates objects. Threads: as ObjectReader.
 class ObjectStore : public ObjectReader {
  public:
-  /// errors  kUsage: no object can have that name.  kNotFound: the storage itself is
+  /// errors  kDefect: no object can have that name.  kNotFound: the storage itself is
   ///         not there.  kIo.
   virtual base::Result<std::unique_ptr<PendingObject>> create(
       std::string_view name) = 0;

@@ -194,7 +194,7 @@ base::Result<NewRepositoryDocument> make_repository_document(
         .next("make one with `sealift keyvault new-recovery-key --out KEY.pem`");
   }
   if (!is_chunk_size(chunk_size)) {
-    return Error(ErrorCode::kUsage,
+    return Error(ErrorCode::kDefect,
                  "the chunk size is not a power of two from 64 KiB to 4 MiB")
         .at("chunk size", std::to_string(chunk_size));
   }

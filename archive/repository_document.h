@@ -37,7 +37,8 @@ struct NewRepositoryDocument {
   keyvault::Secret repository_key;
 };
 
-/// errors  kUsage: no recipient, the same twice, one under 3072 bits, or a bad size.
+/// errors  kUsage: no recipient, the same twice, one under 3072 bits.
+///         kDefect: a chunk size that cannot be.
 base::Result<NewRepositoryDocument> make_repository_document(
     std::vector<keyvault::Recipient> recipients, const keyvault::SigningKey& founder,
     std::uint32_t chunk_size);

@@ -11,6 +11,7 @@ namespace sealift::base {
 /// One code per decision a caller or a script can take. The value is the exit status
 /// (docs/exit-status.md): append new ones, never renumber a released one.
 enum class ErrorCode : std::uint8_t {
+  kDefect = 1,        ///< The program misuses a part of itself; no input makes it.
   kUsage = 2,         ///< The command line is wrong; nothing was touched.
   kCorrupt = 3,       ///< Damaged, tampered with, unsigned, or signed by a stranger.
   kRefused = 5,       ///< The plan has blockers; nothing was touched.

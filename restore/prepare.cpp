@@ -188,7 +188,7 @@ base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
     const RestoreEnvironment& environment, const RestoreRequest& request,
     const std::stop_token& stop) {
   if (environment.connection == nullptr) {
-    return base::Error(base::ErrorCode::kUsage,
+    return base::Error(base::ErrorCode::kDefect,
                        "a restore needs a connection to libvirt, or a folder");
   }
   return prepare_restore_on(std::make_unique<LibvirtTarget>(*environment.connection),

@@ -184,9 +184,9 @@ TEST_CASE("a repository is only made of what its readers accept", "[archive]") {
   CHECK(code({}, 65536) == ErrorCode::kUsage);
   CHECK(code({good, good}, 65536) == ErrorCode::kUsage);
   CHECK(code({small.recipient()}, 65536) == ErrorCode::kUsage);
-  CHECK(code({good}, 65537) == ErrorCode::kUsage);
-  CHECK(code({good}, 32768) == ErrorCode::kUsage);
-  CHECK(code({good}, 8 * 1024 * 1024) == ErrorCode::kUsage);
+  CHECK(code({good}, 65537) == ErrorCode::kDefect);
+  CHECK(code({good}, 32768) == ErrorCode::kDefect);
+  CHECK(code({good}, 8 * 1024 * 1024) == ErrorCode::kDefect);
   CHECK_FALSE(code({good}, 65536));
   CHECK_FALSE(code({good}, 4 * 1024 * 1024));
 }

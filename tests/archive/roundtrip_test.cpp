@@ -170,4 +170,29 @@ TEST_CASE("a disk larger than memory is read chunk by chunk", "[archive]") {
   CHECK(found[last_chunk * kTestChunkSize] == tail);
 }
 
+TEST_CASE("a writer that is misused says that the program has a defect", "[archive]") {
+  ArchiveFixture fixture;
+  const auto code = [](const auto& result) {
+    REQUIRE_FALSE(result);
+    return result.error().code();
+  };
+  const auto writer = fixture.begin().value();
+  const auto disk =
+      writer->add_component("disk", "vda", IdScope::kShared, 2 * kTestChunkSize)
+          .value();
+  const base::Bytes chunk(kTestChunkSize, std::byte{1});
+
+  CHECK(code(disk->put(2, chunk)) == base::ErrorCode::kDefect);
+  CHECK(code(disk->put(0, base::ByteView(chunk).first(1))) == base::ErrorCode::kDefect);
+  REQUIRE(disk->put(0, chunk));
+  REQUIRE(disk->finish_below(1));
+  CHECK(code(disk->put(0, chunk)) == base::ErrorCode::kDefect);
+  CHECK(code(writer->add_component("disk", "vda", IdScope::kShared, 1)) ==
+        base::ErrorCode::kDefect);
+  CHECK(code(writer->add_component("no kind", "vdb", IdScope::kShared, 1)) ==
+        base::ErrorCode::kDefect);
+  fixture.options.zstd_level = 99;
+  CHECK(code(fixture.begin()) == base::ErrorCode::kDefect);
+}
+
 }  // namespace sealift::archive

@@ -101,6 +101,7 @@ TEST_CASE("a system error has the system's words", "[base]") {
 
 TEST_CASE("error codes are the exit statuses that scripts know", "[base]") {
   const auto [code, status] = GENERATE(table<ErrorCode, int>({
+      {ErrorCode::kDefect, 1},
       {ErrorCode::kUsage, 2},
       {ErrorCode::kCorrupt, 3},
       {ErrorCode::kRefused, 5},

@@ -82,7 +82,7 @@ inline void check_object_store_contract(archive::ObjectStore& store) {
     for (const char* name : {"", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".x",
                              "a/.partial-1", "a b", "a\nb", "\xc3\xa4"}) {
       CAPTURE(name);
-      CHECK(store.create(name).error().code() == ErrorCode::kUsage);
+      CHECK(store.create(name).error().code() == ErrorCode::kDefect);
       CHECK(store.examine(name).error().code() == ErrorCode::kNotFound);
     }
   }
