@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint64_t kNvramLimit = 64 * base::kMiB;
 constexpr std::uint64_t kStateLimit = 16 * base::kMiB;
 constexpr std::string_view kPermanentState = "tpm2-00.permall";
+constexpr std::uint64_t kLogLimit = 64 * base::kMiB;
+constexpr const char* kLogFolder = "/var/log/libvirt/qemu";
 constexpr std::string_view kLockName = ".lock";
 // What swtpm writes before it renames it to a state file.
 constexpr std::string_view kUnfinishedPrefix = "TMP";
@@ -135,20 +137,29 @@ std::string component_name(const std::filesystem::path& path) {
   return name;
 }
 
+bool names_state(const std::filesystem::path& log,
+                 const std::filesystem::path& state_directory) {
+  const auto content = base::read_file(log, kLogLimit);
+  return content && base::as_text(content.value()).find(state_directory.string()) !=
+                        std::string_view::npos;
+}
+
 base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing) {
   StateFiles state;
-  const bool has_nvram = vm.firmware && !vm.firmware->nvram.empty();
-  std::error_code ignored;
-  // libvirt makes both at the first start.
-  bool was_started =
-      !vm.active_xml.empty() ||
-      (has_nvram && std::filesystem::exists(vm.firmware->nvram, ignored));
+  bool was_started = !vm.active_xml.empty();
   if (vm.vtpm) {
-    RETURN_IF_ERROR(take(read_guest_state(vm.vtpm->state_directory, was_started),
-                         "guest-state", missing, state));
+    const std::filesystem::path& folder = vm.vtpm->state_directory;
+    was_started =
+        was_started ||
+        names_state(std::filesystem::path(kLogFolder) / (vm.name + ".log"), folder);
+    RETURN_IF_ERROR(
+        take(read_guest_state(folder, was_started), "guest-state", missing, state));
     was_started = was_started || !state.files.empty() || !state.missing.empty();
   }
-  if (has_nvram && was_started) {
+  if (!vm.firmware || vm.firmware->nvram.empty()) return state;
+  // libvirt makes it at the first start.
+  std::error_code ignored;
+  if (was_started || std::filesystem::exists(vm.firmware->nvram, ignored)) {
     RETURN_IF_ERROR(
         take(read_nvram(vm.firmware->nvram), "firmware-vars", missing, state));
   }

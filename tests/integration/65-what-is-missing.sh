@@ -20,8 +20,8 @@ is 'and is complete' complete "$(json 'd[0]["verdict"]')"
 
 bed_guest A lost --idle
 sealift A backup tl-lost
-exits 5 'an NVRAM without vTPM state: refused'
-says 'as a vTPM whose state is missing' '^error: the VM has a vTPM and its state is missing$'
+exits 0 'a VM whose NVRAM was made beforehand is backed up before its first start'
+says 'with a warning' 'its NVRAM is there and its vTPM state is not'
 bed_start A lost
 bed_wait_console A lost 'No bootable option' > /dev/null
 vsh A destroy "$(bed_uuid lost)" > /dev/null
@@ -29,10 +29,14 @@ sealift A backup tl-lost --json
 exits 0 'once it was started, it is backed up'
 whole=$(json 'd["id"]')
 mv "$swtpm/$(bed_uuid lost)" "$WORK/state"
-gone lost
 before=$(stored)
 sealift A backup tl-lost
-exits 5 'neither NVRAM nor vTPM state any more: refused'
+exits 5 'the vTPM state is gone: refused'
+says 'because QEMU had it' '^error: the VM has a vTPM and its state is missing$'
+gone lost
+rm "$BED/A/log/qemu/tl-lost.log"
+sealift A backup tl-lost
+exits 5 'and so are NVRAM and log: refused'
 error_is 'the VM has a vTPM and its state is missing' \
   "vm tl-lost, component guest-state, folder /var/lib/libvirt/swtpm/$(bed_uuid lost)/tpm2" \
   'restore the VM from that snapshot, or bring its state back' \
@@ -44,7 +48,7 @@ exits 4 'asked for, what is there is backed up'
 sealift A backup tl-lost
 exits 5 'and after that it is still not taken for a new VM'
 sealift A list tl-lost --json
-is 'the new snapshot is incomplete' 'incomplete complete' "$(json '" ".join(s["verdict"] for s in d)')"
+is 'the new snapshot is incomplete' 'incomplete complete complete' "$(json '" ".join(s["verdict"] for s in d)')"
 sealift A show tl-lost@latest --json
 is 'and the newest complete one is the one before' "$whole" "$(json 'd["id"]')"
 

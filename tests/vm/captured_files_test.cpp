@@ -58,21 +58,30 @@ TEST_CASE("NVRAM and vTPM state are read, locks and unfinished files are not", "
         Names{"tpm2-00.permall", "tpm2-00.volatilestate", "web_01_VARS.fd"});
 }
 
-TEST_CASE("a VM that is off and has neither was never started", "[vm]") {
-  const Guest guest;
+TEST_CASE("a VM that is off and has no vTPM state was never started", "[vm]") {
+  Guest guest;
   CHECK(guest.names().empty());
+  guest.has_nvram();  // Made beforehand, with the owner's secure-boot keys.
+  CHECK(guest.names() == Names{"web_01_VARS.fd"});
+}
+
+TEST_CASE("QEMU's log says whether a vTPM had its state in a folder", "[vm]") {
+  const support::ScratchFolder folder;
+  const fs::path log = folder.path() / "web.log";
+  const fs::path state = "/var/lib/libvirt/swtpm/4d1a9ce1/tpm2";
+  CHECK_FALSE(names_state(log, state));
+  std::ofstream(log) << "starting up\n/usr/bin/swtpm socket --tpmstate dir="
+                     << state.string() << ",mode=0600 --tpm2\n";
+  CHECK(names_state(log, state));
+  CHECK_FALSE(names_state(log, "/var/lib/libvirt/swtpm/4d1a9ce2/tpm2"));
 }
 
 TEST_CASE("a VM that was started and lost its vTPM state is refused", "[vm]") {
   Guest guest;
-  SECTION("its NVRAM is there") { guest.has_nvram(); }
-  SECTION("it runs") {
-    guest.has_nvram();
-    guest.runs();
-  }
+  guest.has_nvram();
+  SECTION("it runs") { guest.runs(); }
   SECTION("its state has no permanent part") {
     guest.has_state("tpm2-00.volatilestate");
-    guest.has_nvram();
   }
   const auto state = read_state_files(guest.vm, Missing::kFails);
   REQUIRE_FALSE(state);
