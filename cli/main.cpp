@@ -13,6 +13,7 @@
 
 #include "cli/interruption.h"
 #include "cli/program.h"
+#include "cli/standard_descriptors.h"
 #include "cli/terminal.h"
 #include "keyvault/secret.h"
 #include "vm/capture.h"
@@ -42,6 +43,9 @@ int fail(const sealift::base::Error& error) {
 }
 
 int run_process(const std::vector<std::string>& arguments) {
+  if (const auto opened = cli::open_standard_descriptors(); !opened) {
+    return fail(opened.error());
+  }
   if (const auto hardened = sealift::keyvault::harden_process(); !hardened) {
     return fail(hardened.error());
   }
