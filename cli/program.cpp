@@ -80,6 +80,23 @@ base::Result<Chosen> choose(const Words& words) {
       .next("`sealift " + first + " --help` lists those there are");
 }
 
+bool is_empty(const boost::any& value) {
+  if (const auto* one = boost::any_cast<std::string>(&value)) return one->empty();
+  const auto* several = boost::any_cast<Words>(&value);
+  return several != nullptr && std::ranges::find(*several, "") != several->end();
+}
+
+// An option's value that is empty comes from a variable that a script did not set.
+base::Status check_values(const options::options_description& described,
+                          const options::variables_map& map) {
+  for (const auto& [name, value] : map) {
+    const bool takes_value = described.find(name, false).semantic()->max_tokens() > 0;
+    if (!takes_value || name == Values::kArgument || !is_empty(value.value())) continue;
+    return wrong("the option's value is empty").at("option", "--" + name);
+  }
+  return base::Done{};
+}
+
 // Boost throws on a bad command line; this is the only place that catches it.
 base::Result<Values> parse(const Command& command, const Words& rest) try {
   options::options_description described;
@@ -98,6 +115,7 @@ base::Result<Values> parse(const Command& command, const Words& rest) try {
                      .run(),
                  map);
   options::notify(map);
+  RETURN_IF_ERROR(check_values(described, map));
   return Values(std::move(map));
 } catch (const options::error& error) {
   return wrong(error.what())

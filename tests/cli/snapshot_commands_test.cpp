@@ -273,6 +273,29 @@ TEST_CASE("restore refuses words that do not go together, touching nothing", "[c
   CHECK_FALSE(std::filesystem::exists(host.path("x")));
 }
 
+TEST_CASE("an option with an empty value is a wrong command line", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  write_snapshot(host, {});
+  for (const std::string option :
+       {"--storage-dir", "--to-directory", "--allow-element", "--repo"}) {
+    CAPTURE(option);
+    const Outcome outcome = host.run(
+        {"restore", "web-01", "--identity", host.path("key-1.pem"), option, ""});
+    CHECK(outcome.status == 2);
+    CHECK(outcome.error ==
+          "error: the option's value is empty\n  where: option " + option + "\n");
+  }
+}
+
+// Every byte behind the file's header.
+void spoil_catalog(const CommandLine& host) {
+  constexpr std::size_t kHeader = 100;
+  const std::string content = host.read("catalog.db");
+  host.write("catalog.db",
+             content.substr(0, kHeader) + std::string(content.size() - kHeader, 'x'));
+}
+
 TEST_CASE("catalog rebuild makes the same catalog anew", "[cli]") {
   CommandLine host;
   host.make_repository();
