@@ -85,6 +85,12 @@ base::Result<Configuration> parse(const std::string& text, const fs::path& file,
   if (configuration.cluster.empty()) {
     return wrong("the cluster's name is empty", file).at("setting", "cluster");
   }
+  if (configuration.cluster.size() > archive::kMaxNameSize) {
+    return wrong("the cluster's name is longer than " +
+                     std::to_string(archive::kMaxNameSize) + " bytes",
+                 file)
+        .at("setting", "cluster");
+  }
   if (values.contains("volume_size")) {
     const auto size = parse_volume_size(values["volume_size"].as<std::string>());
     if (!size) {

@@ -40,6 +40,23 @@ TEST_CASE("a line that is no setting is refused", "[cli]") {
             .status == 2);
 }
 
+TEST_CASE("a cluster's name is no longer than a manifest holds", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  const std::vector<std::string> words{"repo",     "sheet",
+                                       "--out",    host.path("sheet.html"),
+                                       "--config", host.path("sealift.conf")};
+  host.write("sealift.conf", "cluster = " + std::string(256, 'c') + "\n");
+  const Outcome outcome = host.run(words);
+  CHECK(outcome.status == 2);
+  CHECK(outcome.error ==
+        "error: the cluster's name is longer than 255 bytes\n"
+        "  where: setting cluster, file " +
+            host.path("sealift.conf") + "\n");
+  host.write("sealift.conf", "cluster = " + std::string(255, 'c') + "\n");
+  CHECK(host.run(words).status == 0);
+}
+
 TEST_CASE("a volume size is a number of MiB or GiB within its limits", "[cli]") {
   CommandLine host;
   host.make_repository();
