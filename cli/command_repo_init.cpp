@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "archive/folder_store.h"
+#include "archive/unfinished_init.h"
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "cli/commands.h"
@@ -83,21 +84,27 @@ base::Result<ExitStatus> run_init(const Session& session, const Values& values) 
   ASSIGN_OR_RETURN(std::vector<keyvault::Recipient> recipients,
                    read_recipients(values));
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));
+  // One that was killed could not clean up.
+  RETURN_IF_ERROR(archive::clear_unfinished_init(folder));
   ASSIGN_OR_RETURN(MadeFolder made, MadeFolder::make(folder));
   ASSIGN_OR_RETURN(std::shared_ptr<archive::ObjectStore> store,
                    archive::open_folder(folder, base::real_filesystem()));
-  ASSIGN_OR_RETURN(
-      const archive::Repository repository,
-      archive::Repository::init(std::move(store), vault, std::move(recipients),
-                                archive::kDefaultChunkSize));
+  const auto repository = archive::Repository::init(
+      std::move(store), vault, std::move(recipients), archive::kDefaultChunkSize);
+  if (!repository) {
+    if (const auto cleared = archive::clear_unfinished_init(folder); !cleared) {
+      session.report(cleared.error());
+    }
+    return repository.error();
+  }
   made.keep();
   if (session.wants_json()) {
-    session.answer({{"id", repository.id().hex()}, {"repo", folder.string()}});
+    session.answer({{"id", repository->id().hex()}, {"repo", folder.string()}});
   } else {
-    session.output() << repository.id().hex() << "\n";
+    session.output() << repository->id().hex() << "\n";
   }
   session.output().flush();
-  say_what_to_keep(session, repository);
+  say_what_to_keep(session, repository.value());
   return ExitStatus::kDone;
 }
 

@@ -86,6 +86,38 @@ TEST_CASE("a folder that holds something is no place for a repository", "[cli]")
   CHECK(host.read("repository/note") == "mine");
 }
 
+TEST_CASE("repo init goes on where an interrupted one stopped", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  const std::vector<std::string> init{"repo", "init", "--recipient",
+                                      host.path("key-1.pub.pem")};
+  REQUIRE(host.run(init).status == 0);
+  // All but repository.json, which comes last.
+  std::filesystem::remove(host.path("repository/repository.json"));
+  host.write("repository/format/.partial-0123", "half a page");
+  SECTION("which left nothing else") {
+    const Outcome again = host.run(init);
+    CAPTURE(again.error);
+    CHECK(again.status == 0);
+    CHECK(host.run({"list"}).status == 0);
+    CHECK_FALSE(std::filesystem::exists(host.path("repository/format/.partial-0123")));
+  }
+  SECTION("but not beside anything else, which is untouched") {
+    std::string other;
+    SECTION("a file") { other = "repository/note"; }
+    SECTION("a page of another name") { other = "repository/format/note.md"; }
+    SECTION("records of a repository that lost its document") {
+      std::filesystem::create_directory(host.path("repository/records"));
+      other = "repository/records/00000001";
+    }
+    host.write(other, "mine");
+    CHECK(host.run(init).status == 5);
+    CHECK(host.read(other) == "mine");
+    CHECK(host.read("repository/format/.partial-0123") == "half a page");
+  }
+}
+
 TEST_CASE("no repository named, and none there, are different errors", "[cli]") {
   CommandLine host;
   SECTION("none there") {

@@ -1,0 +1,16 @@
+// What an interrupted `repo init` leaves.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace sealift::archive {
+
+/// Empties `folder` if it holds nothing but what an init left that did not come to
+/// repository.json: format pages, a signature, partial files. Anything else that is
+/// there, and a repository, stays untouched; so does a folder that is not there.
+/// errors  kIo.
+base::Status clear_unfinished_init(const std::filesystem::path& folder);
+
+}  // namespace sealift::archive
