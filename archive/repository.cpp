@@ -162,8 +162,8 @@ Error unknown_signer(const ObjectReader& store, const SignerId& signer) {
       .at("signer", signer.hex())
       .at("repository", store.place())
       .next(
-          "find out who wrote them; a host of yours is enrolled on a keeper with "
-          "`sealift repo enroll`");
+          "find out who wrote them; a host of yours enrols itself with `sealift repo "
+          "join --identity KEY.pem`");
 }
 
 }  // namespace
@@ -250,9 +250,7 @@ base::Result<RepositoryKeys> Repository::keys(const keyvault::KeyVault& vault) c
   return Error(ErrorCode::kNotFound, "this host has not joined the repository")
       .at("key vault", vault.folder().string())
       .at("repository", store_->place())
-      .next(
-          "hand it the repository key on a keeper with `sealift repo enroll`, or with "
-          "the recovery key at hand run `sealift repo join --identity KEY.pem`");
+      .next("with the recovery key at hand run `sealift repo join --identity KEY.pem`");
 }
 
 base::Result<RepositoryKeys> Repository::keys(

@@ -24,8 +24,9 @@ base::Result<const KnownSigner*> Trust::find(const SignerId& signer,
         .at("signer", signer.hex())
         .next(
             "compare the id with what `sealift keyvault export-signer` gives on the "
-            "host that wrote it; enroll that host on a keeper with `sealift repo "
-            "enroll`, or believe it here with `sealift keyvault trust NAME "
+            "host that wrote it; enrol that host by running there `sealift repo "
+            "join --identity KEY.pem`, or believe it here with `sealift keyvault trust "
+            "NAME "
             "SIGNER.pub.pem`");
   }
   if (known->revoked_since && when >= *known->revoked_since) {

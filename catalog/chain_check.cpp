@@ -49,7 +49,7 @@ base::Error fork(const archive::SignerId& signer, const ChainLink& one,
                  signer, one.sequence)
       .next(
           "find out whether that host was put back from an older copy, or its signing "
-          "key is used elsewhere too; revoke it with `sealift repo revoke`");
+          "key is used elsewhere too");
 }
 
 base::Error stranger(const archive::SignerId& signer, const ChainLink& link) {

@@ -143,7 +143,7 @@ base::Result<Secret> KeyVault::repository_key(const RepositoryId& id) const {
                        "this host has not joined the repository")
         .at("repository", id.hex())
         .at("key vault", folder_.string())
-        .next("enrol it: `sealift repo request`, or `sealift repo join --identity K`");
+        .next("enrol it: `sealift repo join --identity KEY.pem`");
   }
   if (key && key->size() != kRepositoryKeySize) {
     return damaged("the stored repository key is damaged", path);

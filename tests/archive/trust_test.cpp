@@ -74,8 +74,9 @@ TEST_CASE("the founder is a keeper, and a stranger is nobody", "[archive][trust]
             id(scene.anna).hex() +
             ", rule R9\n"
             "  next:  compare the id with what `sealift keyvault export-signer` gives "
-            "on the host that wrote it; enroll that host on a keeper with `sealift "
-            "repo enroll`, or believe it here with `sealift keyvault trust NAME "
+            "on the host that wrote it; enrol that host by running there `sealift "
+            "repo join --identity KEY.pem`, or believe it here with `sealift keyvault "
+            "trust NAME "
             "SIGNER.pub.pem`\n");
 }
 
