@@ -56,6 +56,13 @@ base::Status check_one_vm(const std::string& vm,
   return error;
 }
 
+// The last moment that is meant: of a day without a time, its last second.
+base::Result<base::Timestamp> last_moment(const std::string& when) {
+  constexpr std::string_view kDay = "2026-11-21";
+  const bool is_day = when.size() == kDay.size();
+  return base::Timestamp::parse_typed(is_day ? when + " 23:59:59" : when);
+}
+
 base::Result<Catalog::Found> newest_complete(const std::string& vm,
                                              std::vector<Snapshot> snapshots) {
   Catalog::Found found;
@@ -110,7 +117,7 @@ base::Result<Catalog::Found> Catalog::find(const std::string& selector) const {
   // A whole id is nobody's name; a VM called "feed" is not asked for by a prefix.
   RETURN_IF_ERROR(check_one_vm(vm, snapshots));
   if (when != "latest") {
-    auto time = base::Timestamp::parse_typed(when);
+    auto time = last_moment(when);
     if (!time) {
       return std::move(time)
           .error()

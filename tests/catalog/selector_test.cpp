@@ -67,6 +67,12 @@ TEST_CASE("a snapshot is found as people name it", "[catalog]") {
     CHECK(code("web-01@" + at(99).text()) == ErrorCode::kNotFound);
     CHECK(code("web-01@yesterday") == ErrorCode::kUsage);
   }
+  SECTION("a day without a time is meant to its end") {
+    const std::string day = at(200).text().substr(0, 10);
+    CHECK(find("web-01@" + day).snapshot.id == second.id);
+    CHECK(code("web-01@2001-01-01") == ErrorCode::kNotFound);
+    CHECK(code("web-01@2026-02-30") == ErrorCode::kUsage);
+  }
   SECTION("the last @ splits") {
     CHECK(find("a@b@latest").snapshot.id == other.id);
     CHECK(code("a@b") == ErrorCode::kNotFound);
