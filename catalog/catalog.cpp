@@ -18,7 +18,10 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
+// What a catalog's file begins with, and holds as application id (schema.cpp).
 constexpr std::string_view kMagic = "SQLite format 3";
+constexpr std::size_t kApplicationAt = 68;
+constexpr std::string_view kApplicationBytes = "SEAL";
 
 }  // namespace
 
@@ -48,27 +51,25 @@ base::Result<std::unique_ptr<Catalog>> Catalog::open_in_memory(
   return open({}, repository);
 }
 
-base::Status Catalog::discard(const std::filesystem::path& path) {
-  std::array<char, kMagic.size()> magic{};
-  {
-    const base::FileDescriptor file(
-        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    const ssize_t count = file ? ::pread(file.get(), magic.data(), magic.size(), 0) : 0;
-    if (!file && errno == ENOENT) return base::Done{};
-    if (!file || count < 0) {
-      return base::system_error(errno, "cannot read the catalog")
-          .at("catalog", path.string());
-    }
-    if (count != 0 && std::string_view(magic.data(), magic.size()) != kMagic) {
-      return Error(ErrorCode::kRefused, "the file does not look like a catalog")
-          .at("catalog", path.string())
-          .next("look at it, and remove it by hand if it is one");
-    }
+base::Status Catalog::check_is_ours(const std::filesystem::path& path) {
+  const base::FileDescriptor file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  std::array<char, kApplicationAt + kApplicationBytes.size()> header{};
+  const ssize_t count =
+      file ? ::pread(file.get(), header.data(), header.size(), 0) : -1;
+  if (count < 0) {
+    return base::system_error(errno, "cannot read the catalog")
+        .at("catalog", path.string());
   }
-  for (const char* ending : {"-wal", "-shm", ""}) {
-    RETURN_IF_ERROR(base::real_filesystem().remove(path.string() + ending));
+  const std::string_view text(header.data(), header.size());
+  if (text.starts_with(kMagic) && text.ends_with(kApplicationBytes)) {
+    return base::Done{};
   }
-  return base::Done{};
+  return Error(ErrorCode::kRefused, "the file does not look like a catalog")
+      .at("catalog", path.string())
+      .next(
+          "name the catalog with --catalog FILE, or if it is one remove it by hand; "
+          "this file is untouched");
 }
 
 base::Result<std::vector<Snapshot>> Catalog::list(const std::string& vm) const {

@@ -67,9 +67,9 @@ class Catalog final : public archive::KnownChunks, public archive::ChunkLocator 
   /// A catalog in memory, for a host that cannot or need not keep one.
   static base::Result<std::unique_ptr<Catalog>> open_in_memory(
       const archive::RepositoryId& repository);
-  /// Removes the files of a catalog that open() found damaged, to be made anew.
-  /// errors  kRefused: `path` is no SQLite database; it is untouched.  kIo.
-  static base::Status discard(const std::filesystem::path& path);
+  /// Whether the file of `path`, which open() found damaged, was a catalog at all.
+  /// errors  kRefused: it does not begin like one.  kIo.
+  static base::Status check_is_ours(const std::filesystem::path& path);
   ~Catalog() override;
 
   /// Reads what is new in the repository. `keys` null: manifests stay closed.

@@ -11,19 +11,29 @@ namespace {
 
 void no_options(boost::program_options::options_description& /*described*/) {}
 
-// A file that is no catalog any more is put aside, never deleted: the name may have
-// been mistyped.
-base::Status put_aside(const Session& session, const fs::path& file) {
-  const fs::path aside = file.string() + ".damaged";
-  std::error_code failure;
-  fs::rename(file, aside, failure);
-  if (failure) {
-    return base::Error(base::ErrorCode::kIo, "cannot put the damaged catalog aside")
-        .at("file", file.string())
-        .because(failure.message());
+// A name beside `file` under which nothing lies: FILE.damaged, FILE.damaged-2, …
+fs::path free_name(const fs::path& file) {
+  fs::path aside = file.string() + ".damaged";
+  for (int number = 2; fs::exists(fs::symlink_status(aside)); ++number) {
+    aside = file.string() + ".damaged-" + std::to_string(number);
   }
-  for (const char* suffix : {"-wal", "-shm"}) {
-    fs::remove(file.string() + suffix, failure);
+  return aside;
+}
+
+// A damaged catalog is put aside, never deleted.
+base::Status put_aside(const Session& session, const fs::path& file) {
+  const fs::path aside = free_name(file);
+  // Its log goes with it: without it the newest pages are missing, and SQLite would
+  // read it into the next database of that name.
+  for (const std::string suffix : {"", "-wal", "-shm"}) {
+    std::error_code failure;
+    fs::rename(file.string() + suffix, aside.string() + suffix, failure);
+    if (!failure ||
+        (!suffix.empty() && failure == std::errc::no_such_file_or_directory))
+      continue;
+    return base::Error(base::ErrorCode::kIo, "cannot put the damaged catalog aside")
+        .at("file", file.string() + suffix)
+        .because(failure.message());
   }
   session.say("put the damaged catalog aside as " + base::printable(aside.string()));
   return base::Done{};
@@ -35,6 +45,12 @@ base::Result<ExitStatus> run_rebuild(const Session& session, const Values& /*val
   ASSIGN_OR_RETURN(const archive::Repository repository,
                    open_repository(session, vault ? &*vault : nullptr));
   const fs::path file = catalog_file(session, repository.id());
+  // What is no catalog is not even opened: the name was mistyped, and SQLite removes a
+  // log beside it that does not fit.
+  std::error_code absent;
+  if (fs::file_size(file, absent) > 0 && !absent) {
+    RETURN_IF_ERROR(catalog::Catalog::check_is_ours(file));
+  }
   {
     auto old = open_catalog(session, repository.id());
     if (!old && old.error().code() == base::ErrorCode::kCorrupt) {

@@ -111,21 +111,20 @@ TEST_CASE("a damaged catalog says how to make it anew", "[catalog]") {
         "make the catalog anew with `sealift catalog rebuild`; nothing is lost");
 }
 
-TEST_CASE("only what looks like a catalog is discarded", "[catalog]") {
+TEST_CASE("a catalog is told from other files by how it begins", "[catalog]") {
   const support::ScratchFolder scratch;
   const fs::path path = scratch.path() / "catalog.db";
   SECTION("a catalog") {
     REQUIRE(Catalog::open(path, repository('1')));
-    CHECK(Catalog::discard(path));
-    CHECK_FALSE(fs::exists(path));
+    CHECK(Catalog::check_is_ours(path));
   }
-  SECTION("none") { CHECK(Catalog::discard(path)); }
+  SECTION("another database") {
+    execute(path, "CREATE TABLE mail(text)");
+    CHECK(Catalog::check_is_ours(path).error().code() == ErrorCode::kRefused);
+  }
   SECTION("another file") {
     support::overwrite(path, "my thesis, the only copy");
-    const auto discarded = Catalog::discard(path);
-    REQUIRE_FALSE(discarded);
-    CHECK(discarded.error().code() == ErrorCode::kRefused);
-    CHECK(fs::exists(path));
+    CHECK(Catalog::check_is_ours(path).error().code() == ErrorCode::kRefused);
   }
 }
 

@@ -306,18 +306,47 @@ TEST_CASE("catalog rebuild makes the same catalog anew", "[cli]") {
     CHECK(host.run({"catalog", "rebuild"}).output ==
           "rebuilt " + host.path("catalog.db") + ": 1 snapshot\n");
   }
-  SECTION("over a damaged one, which is put aside") {
-    std::filesystem::remove(host.path("catalog.db-wal"));
-    host.write("catalog.db", std::string(8192, 'x'));
-    const Outcome listed = host.run({"list"});
-    CHECK(listed.status == 3);
-    CHECK_THAT(listed.error, Contains("sealift catalog rebuild"));
-    const Outcome rebuilt = host.run({"catalog", "rebuild"});
-    CAPTURE(rebuilt.error);
-    CHECK(rebuilt.status == 0);
-    CHECK(host.read("catalog.db.damaged") == std::string(8192, 'x'));
+  SECTION("over a damaged one, which is put aside with its log, and again") {
+    for (const std::string aside : {"catalog.db.damaged", "catalog.db.damaged-2"}) {
+      CAPTURE(aside);
+      spoil_catalog(host);
+      host.write("catalog.db-wal", "log of " + aside);
+      const std::string spoilt = host.read("catalog.db");
+      const Outcome listed = host.run({"list"});
+      CHECK(listed.status == 3);
+      CHECK_THAT(listed.error, Contains("sealift catalog rebuild"));
+      host.write("catalog.db-wal", "log of " + aside);
+      const Outcome rebuilt = host.run({"catalog", "rebuild"});
+      CAPTURE(rebuilt.error);
+      CHECK(rebuilt.status == 0);
+      CHECK((host.read(aside) == spoilt));
+    }
   }
   CHECK(host.run({"list", "--json"}).output == before);
+}
+
+TEST_CASE("catalog rebuild leaves a file alone that is no catalog", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  host.variables["SEALIFT_CATALOG"] = host.path("notes");
+  for (const std::string& content :
+       {std::string("my notes"), "SQLite format 3" + std::string(8192, 'x')}) {
+    host.write("notes", content);
+    host.write("notes-wal", "mine too");
+    host.write("notes.damaged", "and this");
+    const Outcome outcome = host.run({"catalog", "rebuild"});
+    CHECK(outcome.status == 5);
+    CHECK(outcome.error ==
+          "error: the file does not look like a catalog\n"
+          "  where: catalog " +
+              host.path("notes") +
+              "\n"
+              "  next:  name the catalog with --catalog FILE, or if it is one remove "
+              "it by hand; this file is untouched\n");
+    CHECK((host.read("notes") == content));
+    CHECK(host.read("notes-wal") == "mine too");
+    CHECK(host.read("notes.damaged") == "and this");
+  }
 }
 
 TEST_CASE("the catalog of another repository is refused", "[cli]") {
