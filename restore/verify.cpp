@@ -1,5 +1,6 @@
 #include "restore/verify.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "restore/protection_proof.h"
@@ -28,6 +29,14 @@ base::Status open_every_chunk(const archive::SnapshotReader& reader,
   return base::Done{};
 }
 
+// A VM without a vTPM, or one whose vTPM was never started: the backup knew.
+std::string why_no_state(const archive::Manifest& manifest) {
+  const auto verdict =
+      std::ranges::find(manifest.verdicts, "guest-state", &archive::Verdict::component);
+  const bool is_said = verdict != manifest.verdicts.end() && !verdict->reason.empty();
+  return is_said ? verdict->reason : "the VM has no vTPM";
+}
+
 base::Error not_opened(const base::Error& failure) {
   return base::Error(base::ErrorCode::kCorrupt,
                      "the protection key does not open the guest state")
@@ -43,7 +52,7 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
   ASSIGN_OR_RETURN(const ProtectionProof proof, prove_protection_key(reader, identity));
   switch (proof.state) {
     case StateProof::kNoVtpm:
-      report.reason = "the VM has no vTPM";
+      report.reason = why_no_state(reader.manifest());
       break;
     case StateProof::kNoState:
       report.reason = "the vTPM was never started";

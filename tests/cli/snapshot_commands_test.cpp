@@ -147,6 +147,17 @@ TEST_CASE("verify ends with the level reached", "[cli]") {
   CHECK(host.run({"verify", id, "--all"}).status == 2);
 }
 
+TEST_CASE("verify says that a vTPM was never started", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  write_snapshot(host, {.no_state = "the VM was never started"});
+  const Outcome outcome =
+      host.run({"verify", "web-01", "--identity", host.path("key-1.pem")});
+  CAPTURE(outcome.error);
+  CHECK(outcome.status == 0);
+  CHECK_THAT(outcome.output, Contains("(the VM was never started)"));
+}
+
 TEST_CASE("a flipped bit is exit 3 and the volume is named", "[cli]") {
   CommandLine host;
   host.make_repository();

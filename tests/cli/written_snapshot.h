@@ -17,6 +17,7 @@ struct WrittenSnapshot {
   std::int64_t created = 1'799'000'000;
   std::string verdict = "complete";
   unsigned char content = 'a';
+  std::string no_state = "the VM has no vTPM";  ///< Why there is no guest state.
 };
 
 class NothingKnown final : public archive::KnownChunks {
@@ -36,7 +37,7 @@ inline archive::Manifest manifest_of(const WrittenSnapshot& wanted) {
   manifest.read = "all";
   manifest.verdicts = {{"", wanted.verdict, ""},
                        {"disk vda", "complete", ""},
-                       {"guest-state", "absent", "the VM has no vTPM"},
+                       {"guest-state", "absent", wanted.no_state},
                        {"protection-key", "absent", "the VM has no vTPM"}};
   manifest.consistency = {{"method", "pause"}, {"pause_milliseconds", "120"}};
   manifest.versions = {{"qemu", "7.2.9"}};
