@@ -32,6 +32,7 @@ void print(std::ostream& output, const std::vector<catalog::Snapshot>& snapshots
 }
 
 base::Error none_of(const std::string& vm, const OpenRepository& open) {
+  if (!open.keys) return names_are_sealed(open).at("vm", vm);
   return base::Error(base::ErrorCode::kNotFound,
                      "the repository holds no snapshot of this VM")
       .at("vm", vm)
@@ -50,7 +51,9 @@ base::Result<ExitStatus> run_list(const Session& session, const Values& values) 
   if (session.wants_json()) {
     base::Json list = base::Json::array();
     for (const catalog::Snapshot& snapshot : snapshots) {
-      list.push_back(to_json(snapshot));
+      base::Json object = to_json(snapshot);
+      object["sealed"] = !snapshot.is_opened;
+      list.push_back(std::move(object));
     }
     session.answer(list);
   } else if (snapshots.empty()) {

@@ -186,13 +186,26 @@ base::Status check_nothing_is_disbelieved(const OpenRepository& open) {
   return base::Done{};
 }
 
-base::Result<const archive::RepositoryKeys*> keys_of(const OpenRepository& open) {
-  if (open.keys) return &*open.keys;
-  return base::Error(base::ErrorCode::kNotFound,
-                     "this host does not hold the repository key")
+namespace {
+
+base::Error needs_key(const OpenRepository& open, std::string what) {
+  return base::Error(base::ErrorCode::kNotFound, std::move(what))
       .at("repository", open.repository.store().place())
       .next("name a recovery key with --identity KEY.pem")
       .next("or let this host join: `sealift repo join --identity KEY.pem`");
+}
+
+}  // namespace
+
+base::Error names_are_sealed(const OpenRepository& open) {
+  return needs_key(open,
+                   "names of VMs are sealed, and this host does not hold the "
+                   "repository key");
+}
+
+base::Result<const archive::RepositoryKeys*> keys_of(const OpenRepository& open) {
+  if (open.keys) return &*open.keys;
+  return needs_key(open, "this host does not hold the repository key");
 }
 
 }  // namespace sealift::cli

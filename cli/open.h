@@ -66,6 +66,9 @@ base::Result<OpenRepository> open_for_reading(const Session& session);
 /// errors  kNotFound: neither the key vault nor --identity gives them.
 base::Result<const archive::RepositoryKeys*> keys_of(const OpenRepository& open);
 
+/// For what is asked for by a name where nothing opens the names.
+base::Error names_are_sealed(const OpenRepository& open);
+
 /// That every volume in the repository is believed: what "the newest of this VM" rests
 /// on. Volumes of a revoked signer, which are held on purpose, do not count.
 /// errors  kCorrupt: names the first that is not.

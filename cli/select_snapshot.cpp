@@ -48,6 +48,9 @@ base::Result<catalog::Snapshot> select_snapshot(const Session& session,
     return in_what_is_disbelieved(session, open, selector);
   }
   for (const base::Error& error : open.skipped) session.report(error);
+  if (!found && !open.keys && found.error().code() == base::ErrorCode::kNotFound) {
+    return names_are_sealed(open).at("snapshot", selector);
+  }
   if (!found) {
     return std::move(found).error().at("repository", open.repository.store().place());
   }

@@ -79,6 +79,21 @@ TEST_CASE("a fresh host sees names with a recovery key", "[cli]") {
   CHECK_THAT(sealed.output, !Contains("web-01"));
   CHECK_THAT(sealed.error, StartsWith("warning: names and sizes are sealed"));
 
+  for (const std::string command : {"list", "show", "verify"}) {
+    CAPTURE(command);
+    const Outcome named = host.run({command, "web-01"});
+    CHECK(named.status == 10);
+    CHECK_THAT(named.error, StartsWith("error: names of VMs are sealed, and this host "
+                                       "does not hold the repository key\n"));
+    CHECK_THAT(named.error, Contains("--identity KEY.pem"));
+    CHECK_THAT(named.error, Contains("sealift repo join"));
+  }
+  const base::Json rows =
+      base::parse_strict_json(host.run({"list", "--json"}).output).value();
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0]["id"] == snapshot);
+  CHECK(rows[0]["sealed"] == true);
+
   const Outcome shown = host.run({"show", snapshot});
   CHECK(shown.status == 10);
   CHECK_THAT(shown.error, Contains("--identity"));
