@@ -1,6 +1,7 @@
 #include "archive/unfinished_init.h"
 
 #include <algorithm>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -48,11 +49,11 @@ base::Status clear_unfinished_init(const fs::path& folder) {
   // What cannot be looked at is for the caller to find: it opens the folder next.
   if (failure) return base::Done{};
   // From the back: files before their folder.
-  for (auto path = left.rbegin(); path != left.rend(); ++path) {
-    if (fs::remove(*path, failure) || !failure) continue;
+  for (const fs::path& path : std::views::reverse(left)) {
+    if (fs::remove(path, failure) || !failure) continue;
     return base::Error(base::ErrorCode::kIo,
                        "cannot remove what an interrupted `repo init` left")
-        .at("file", path->string())
+        .at("file", path.string())
         .because(failure.message());
   }
   return base::Done{};
