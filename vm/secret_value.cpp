@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/filesystem.h"
+#include "keyvault/secret_file.h"
 #include "vm/base64.h"
 
 namespace sealift::vm {
@@ -51,17 +51,20 @@ base::Result<std::optional<keyvault::Secret>> value_from_libvirt(
 base::Result<keyvault::Secret> value_from_store(const base::Uuid& uuid) {
   const std::filesystem::path path =
       std::filesystem::path(kSecretFolder) / (uuid.text() + ".base64");
-  ASSIGN_OR_RETURN(const keyvault::Secret text, read_secret_file(path));
+  ASSIGN_OR_RETURN(const keyvault::Secret text, value_from_file(path));
   auto value = decode_base64(text);
   if (!value) return std::move(value).error().at("file", path.string());
   return value;
 }
 
-base::Result<keyvault::Secret> read_secret_file(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(base::Bytes bytes, base::read_file(path, kValueLimit));
-  auto copied = keyvault::Secret::copy_of(bytes);
-  explicit_bzero(bytes.data(), bytes.size());
-  return copied;
+base::Result<keyvault::Secret> value_from_file(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(keyvault::Secret value,
+                   keyvault::read_secret_file(path, kValueLimit,
+                                              keyvault::SecretFilePlace::kAnywhere));
+  if (value.size() > 0) return value;
+  return base::Error(base::ErrorCode::kRefused, "the file holds no protection key")
+      .at("file", path.string())
+      .next("give the value of the VM's vtpm secret, every byte of it");
 }
 
 }  // namespace sealift::vm

@@ -22,7 +22,8 @@ base::Result<std::optional<keyvault::Secret>> value_from_libvirt(
 /// errors  kNotFound, kIo, kCorrupt: names the file.
 base::Result<keyvault::Secret> value_from_store(const base::Uuid& uuid);
 
-/// Every byte of `path` counts. errors  kNotFound, kIo.
-base::Result<keyvault::Secret> read_secret_file(const std::filesystem::path& path);
+/// Every byte of `path` counts, which may be a pipe. errors  kNotFound, kIo, kRefused:
+/// it is empty or too large.
+base::Result<keyvault::Secret> value_from_file(const std::filesystem::path& path);
 
 }  // namespace sealift::vm

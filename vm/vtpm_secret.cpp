@@ -21,7 +21,8 @@ struct SecretFacts {
 base::Error no_such_secret(const base::Uuid& uuid) {
   return base::Error(base::ErrorCode::kNotFound, "libvirt has no such secret")
       .at("secret", uuid.text())
-      .next("list the secrets of this host with `virsh secret-list`");
+      .next("list the secrets of this host with `virsh secret-list`")
+      .next("or give its value in a file with --vtpm-secret-file VM=FILE");
 }
 
 base::Result<SecretFacts> read_facts(const SecretHandle& secret) {
@@ -66,18 +67,23 @@ base::Result<VtpmSecret> read_vtpm_secret(
     const std::optional<std::filesystem::path>& file) {
   ASSIGN_OR_RETURN(const std::optional<SecretHandle> secret,
                    find_secret(connection, uuid));
+  VtpmSecret found;
+  found.uuid = uuid;
+  if (!secret && file) {
+    // It is gone from this host, and the operator has it: that is enough to come back.
+    ASSIGN_OR_RETURN(found.value, value_from_file(*file));
+    return found;
+  }
   if (!secret) return no_such_secret(uuid);
   auto facts = read_facts(*secret);
   if (!facts) return std::move(facts).error().at("secret", uuid.text());
 
-  VtpmSecret found;
-  found.uuid = uuid;
   found.usage = facts->usage;
   found.description = facts->description;
   found.is_private = facts->is_private;
   found.is_ephemeral = facts->is_ephemeral;
   if (file) {
-    ASSIGN_OR_RETURN(found.value, read_secret_file(*file));
+    ASSIGN_OR_RETURN(found.value, value_from_file(*file));
     return found;
   }
   if (!found.is_private) {

@@ -54,7 +54,19 @@ cp "$(bed_secret_value private)" "$BED/outside/handed/value"
 bed_mount A "$BED/outside/handed" /mnt/handed ro
 sealift A backup tl-private --vtpm-secret-file tl-private=/mnt/handed/value
 exits 0 'which works'
-in_cluster A mv /etc/libvirt/secrets/aside "/etc/libvirt/secrets/$(bed_secret_uuid private).base64"
+ln -s value "$BED/outside/handed/link"
+sealift A backup tl-private --vtpm-secret-file tl-private=/mnt/handed/link
+exits 0 'through a symlink too'
+: > "$BED/outside/handed/empty"
+sealift A backup tl-private --vtpm-secret-file tl-private=/mnt/handed/empty
+exits 5 'a file without a key'
+says 'is named' '^  where: vm tl-private, file /mnt/handed/empty$'
+vsh A secret-undefine "$(bed_secret_uuid private)" > /dev/null
+sealift A backup tl-private
+exits 10 'a secret that libvirt has no more'
+sealift A backup tl-private --vtpm-secret-file tl-private=/mnt/handed/value
+exits 0 'and whose value is at hand'
+bed_secret A private "$(bed_secret_value private)" yes
 
 printf 'another value' > "$WORK/another"
 bed_secret A swapped "$WORK/another"
