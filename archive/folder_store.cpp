@@ -28,7 +28,7 @@ constexpr std::string_view kMakeRoom =
 
 // The system's refusal, with what is left behind.
 Error refused(Error error, std::string_view name, std::string_view left) {
-  std::move(error).at("object", name);
+  error.at("object", name);
   if (error.code() != ErrorCode::kIo) return error;
   return std::move(error).next(std::string(kMakeRoom) + "; " + std::string(left));
 }

@@ -15,7 +15,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 
-constexpr std::size_t kDocumentLimit = 1024 * 1024;
+constexpr std::size_t kDocumentLimit = std::size_t{1024} * 1024;
 constexpr std::uint64_t kFormat = 1;
 constexpr std::string_view kIdAlgorithm = "HMAC-SHA-256";
 constexpr std::size_t kMaxRecipients = 16;

@@ -1,7 +1,6 @@
 #include "archive/unfinished_init.h"
 
 #include <algorithm>
-#include <ranges>
 #include <string>
 #include <vector>
 
@@ -48,8 +47,8 @@ base::Status clear_unfinished_init(const fs::path& folder) {
   }
   // What cannot be looked at is for the caller to find: it opens the folder next.
   if (failure) return base::Done{};
-  // From the back: files before their folder.
-  for (const fs::path& path : std::views::reverse(left)) {
+  std::ranges::reverse(left);  // Files before their folder.
+  for (const fs::path& path : left) {
     if (fs::remove(path, failure) || !failure) continue;
     return base::Error(base::ErrorCode::kIo,
                        "cannot remove what an interrupted `repo init` left")

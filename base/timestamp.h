@@ -31,7 +31,8 @@ class Timestamp {
   /// `2026-11-23T18:00:00Z`.
   std::string text() const;
 
-  friend constexpr auto operator<=>(Timestamp, Timestamp) = default;
+  friend constexpr auto operator<=>(Timestamp, Timestamp) =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
 
  private:
   std::int64_t seconds_ = 0;

@@ -57,7 +57,7 @@ bool is_family(const std::string& word) {
 }
 
 base::Result<Chosen> choose(const Words& words) {
-  const std::string first = words.front();
+  const std::string& first = words.front();
   const std::string both = words.size() > 1 ? first + " " + words[1] : first;
   for (const Command* command : all_commands()) {
     if (command->words == first)
