@@ -44,8 +44,9 @@ base::Json signers_json(const archive::Trust& trust) {
   for (const archive::KnownSigner& signer : trust.signers()) {
     base::Json one{{"id", signer.key.id().hex()},
                    {"role", text(signer.role)},
-                   {"since", signer.since.text()},
                    {"origin", signer.origin}};
+    // The founder's is the repository's own beginning, which nobody wrote down.
+    if (signer.since.seconds() != 0) one["since"] = signer.since.text();
     if (signer.revoked_since) one["revoked_since"] = signer.revoked_since->text();
     list.push_back(std::move(one));
   }

@@ -121,7 +121,11 @@ base::Result<archive::Repository> open_repository(const Session& session,
       return ask_to_compare(session, found);
     };
   }
-  return archive::Repository::open(std::move(store), expectation);
+  auto repository = archive::Repository::open(std::move(store), expectation);
+  if (!repository && session.surroundings().stop.stop_requested()) {
+    return base::Error(base::ErrorCode::kInterrupted, "stopped before it began");
+  }
+  return repository;
 }
 
 fs::path catalog_file(const Session& session, const archive::RepositoryId& repository) {

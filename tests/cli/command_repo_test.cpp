@@ -194,7 +194,19 @@ TEST_CASE("a repository is only read when it is known to be the one meant", "[cl
       host.terminal = &terminal;
       CHECK(host.run({"list"}).status == 3);
     }
+    SECTION("a person who leaves instead of answering") {
+      ScriptedTerminal terminal({});
+      host.terminal = &terminal;
+      host.stop.request_stop();
+      CHECK(host.run({"list"}).status == 130);
+    }
   }
+}
+
+TEST_CASE("repo show gives the founder no date that nobody wrote down", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  CHECK_THAT(host.run({"repo", "show", "--json"}).output, !Contains("1970"));
 }
 
 TEST_CASE("repo join lets a second host write, and does no harm twice", "[cli]") {

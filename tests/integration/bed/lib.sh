@@ -66,6 +66,8 @@ bed_wipe() {
   find "$BED/$c/lib/images" "$BED/$c/lib/qemu/nvram" "$BED/$c/lib/swtpm" "$BED/$c/sealift-etc" "$BED/$c/sealift-lib" \
     -mindepth 1 -delete
   find "$BED/$c/log" -maxdepth 1 -name '*.console' -delete
+  # QEMU's logs would say that a guest of the next story, of the same UUID, has run.
+  find "$BED/$c/log" -path '*/qemu/*.log' -delete
 }
 
 bed_leftovers() {
