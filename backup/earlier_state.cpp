@@ -23,9 +23,14 @@ base::Result<archive::Manifest> read_manifest(const BackupEnvironment& environme
   return reader->manifest();
 }
 
-bool had_state(const archive::Manifest& manifest) {
+bool holds_state(const archive::Manifest& manifest) {
+  return std::ranges::find(manifest.components, "guest-state",
+                           &archive::Component::kind) != manifest.components.end();
+}
+
+bool says_never_started(const archive::Manifest& manifest) {
   return std::ranges::any_of(manifest.verdicts, [](const archive::Verdict& verdict) {
-    return verdict.component == "guest-state" && verdict.state != "absent";
+    return verdict.component == "guest-state" && verdict.state == "absent";
   });
 }
 
@@ -38,8 +43,9 @@ base::Result<std::optional<catalog::Snapshot>> find_earlier_state(
   for (const catalog::Snapshot& snapshot : snapshots) {
     const auto manifest = read_manifest(environment, snapshot);
     if (!manifest) continue;  // Damaged, or another's: verify says so, not a backup.
-    if (had_state(manifest.value())) return std::optional(snapshot);
-    return std::optional<catalog::Snapshot>();
+    if (holds_state(manifest.value())) return std::optional(snapshot);
+    if (says_never_started(manifest.value())) return std::optional<catalog::Snapshot>();
+    // An incomplete one that lost it: the one that holds it is older.
   }
   return std::optional<catalog::Snapshot>();
 }

@@ -8,8 +8,9 @@
 
 namespace sealift::backup {
 
-/// The newest snapshot of the VM whose manifest can be read, if the VM had a vTPM state
-/// by then. Each snapshot was itself compared with the one before, so one is enough.
+/// The newest snapshot of the VM that holds its vTPM state. Looks no further back than
+/// to one that says that the VM was never started: it was itself compared with those
+/// before.
 /// errors  As catalog::Catalog::list().
 base::Result<std::optional<catalog::Snapshot>> find_earlier_state(
     const BackupEnvironment& environment, const base::Uuid& vm);

@@ -68,12 +68,6 @@ base::Result<Protection> protect(const vm::VmDescription& description,
     found.guest_state = {"guest-state", "absent", "the VM was never started"};
     found.protection_key.reason = "there is no vTPM state that it could open";
     if (!secret) found.protection_key.state = "absent";
-    if (std::ranges::find(files, "firmware-vars", &vm::CapturedFile::kind) !=
-        files.end()) {
-      found.warnings.emplace_back(
-          "its NVRAM is there and its vTPM state is not: it is taken for a VM that was "
-          "never started");
-    }
     return found;
   }
   auto parsed = vm::parse_swtpm_state(state->content);

@@ -41,6 +41,10 @@ base::Result<std::optional<vm::VtpmSecret>> read_secret(
   return std::optional(std::move(secret));
 }
 
+bool holds(const std::vector<vm::CapturedFile>& files, std::string_view kind) {
+  return std::ranges::find(files, kind, &vm::CapturedFile::kind) != files.end();
+}
+
 // Without its key a vTPM stays shut for ever; --allow-incomplete records that loudly.
 base::Result<Protection> protect_or_record(
     const BackupRequest& request, const vm::VmDescription& description,
@@ -53,6 +57,9 @@ base::Result<Protection> protect_or_record(
   const base::Error& error = protection.error();
   Protection incomplete;
   incomplete.guest_state = {"guest-state", "complete", "its key was not proved"};
+  if (!holds(files, "guest-state")) {
+    incomplete.guest_state = {"guest-state", "absent", "the VM was never started"};
+  }
   incomplete.protection_key = {"protection-key", "incomplete", error.what()};
   incomplete.warnings.push_back(
       "the snapshot is incomplete, the restored guest will not "
@@ -173,6 +180,13 @@ class SnapshotTaker {
       missing_.push_back(
           {"guest-state", "it is gone; snapshot " + lost->id.hex() + " holds it"});
     }
+    const bool is_new =
+        description.vtpm && missing_.empty() && !holds(capture.files(), "guest-state");
+    if (is_new && holds(capture.files(), "firmware-vars")) {
+      taken_.warnings.emplace_back(
+          "its NVRAM is there and its vTPM state is not: it is taken for a VM that was "
+          "never started");
+    }
     for (const vm::MissingPart& part : missing_) {
       taken_.warnings.push_back("the snapshot is incomplete: " + part.component + ": " +
                                 part.reason);
@@ -183,9 +197,7 @@ class SnapshotTaker {
   // Of a VM that is off, and looks as if it had never been started.
   base::Result<std::optional<catalog::Snapshot>> find_lost_state(
       const vm::Capture& capture, const vm::VmDescription& description) const {
-    const bool has_state = std::ranges::any_of(
-        capture.files(),
-        [](const vm::CapturedFile& file) { return file.kind == "guest-state"; });
+    const bool has_state = holds(capture.files(), "guest-state");
     const bool is_known = std::ranges::any_of(
         missing_,
         [](const vm::MissingPart& part) { return part.component == "guest-state"; });

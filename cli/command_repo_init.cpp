@@ -92,6 +92,11 @@ base::Result<ExitStatus> run_init(const Session& session, const Values& values) 
   const auto repository = archive::Repository::init(
       std::move(store), vault, std::move(recipients), archive::kDefaultChunkSize);
   if (!repository) {
+    // Another init's, or what was there before, is not ours to clear.
+    const base::ErrorCode code = repository.error().code();
+    if (code == base::ErrorCode::kRefused || code == base::ErrorCode::kBusy) {
+      return repository.error();
+    }
     if (const auto cleared = archive::clear_unfinished_init(folder); !cleared) {
       session.report(cleared.error());
     }

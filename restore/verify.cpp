@@ -55,7 +55,7 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
       report.reason = why_no_state(reader.manifest());
       break;
     case StateProof::kNoState:
-      report.reason = "the vTPM was never started";
+      report.reason = why_no_state(reader.manifest());
       break;
     case StateProof::kNotEncrypted:
       report.reason = "the vTPM state is not encrypted";

@@ -146,7 +146,7 @@ bool names_state(const std::filesystem::path& log,
 
 base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing) {
   StateFiles state;
-  bool was_started = !vm.active_xml.empty();
+  bool was_started = !vm.active_xml.empty() || vm.managed_save;
   if (vm.vtpm) {
     const std::filesystem::path& folder = vm.vtpm->state_directory;
     was_started =

@@ -8,6 +8,7 @@
 #include "vm/domain_xml.h"
 #include "vm/image_file_source.h"
 #include "vm/image_info.h"
+#include "vm/live_disks.h"
 #include "vm/xml.h"
 
 namespace sealift::vm {
@@ -141,6 +142,28 @@ base::Status complete_disk(const Connection& connection, const Domain& domain,
   return read_chain(disk);
 }
 
+// What would be started from the saved memory has the disks that it was saved with.
+base::Status refuse_other_disks(const Domain& domain, const std::string& inactive_xml) {
+  const Text saved(
+      virDomainManagedSaveGetXMLDesc(domain.get(), VIR_DOMAIN_SAVE_IMAGE_XML_SECURE));
+  if (!saved) {
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot read the definition in the VM's saved memory");
+  }
+  ASSIGN_OR_RETURN(const LiveDisks disks, with_live_disks(inactive_xml, saved.get()));
+  std::string targets;
+  for (const auto* list : {&disks.only_live, &disks.only_stored}) {
+    for (const std::string& target : *list) {
+      targets += (targets.empty() ? "" : ", ") + target;
+    }
+  }
+  if (targets.empty()) return base::Done{};
+  return base::Error(base::ErrorCode::kRefused,
+                     "the VM was saved with other disks than its definition has")
+      .at("disk", targets)
+      .next("start the VM, and back it up while it runs");
+}
+
 bool may_be_left_out(const base::Error& error) {
   return error.code() == base::ErrorCode::kRefused ||
          error.code() == base::ErrorCode::kNotFound;
@@ -170,6 +193,7 @@ base::Result<VmDescription> describe_by_name(const Connection& connection,
   vm.inactive_xml = std::move(inactive);
   vm.active_xml = std::move(active);
   if (state == RunState::kManagedSave) {
+    RETURN_IF_ERROR(refuse_other_disks(domain, vm.inactive_xml));
     vm.managed_save = std::filesystem::path(kSaveFolder) / (vm.name + ".save");
   }
   std::vector<Disk> readable;

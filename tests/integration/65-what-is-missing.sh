@@ -47,6 +47,7 @@ sealift A backup tl-lost --allow-incomplete
 exits 4 'asked for, what is there is backed up'
 sealift A backup tl-lost
 exits 5 'and after that it is still not taken for a new VM'
+says 'and the snapshot that holds its state is named again' "cause: snapshot $whole of "
 sealift A list tl-lost --json
 is 'the new snapshot is incomplete' 'incomplete complete complete' "$(json '" ".join(s["verdict"] for s in d)')"
 sealift A show tl-lost@latest --json
@@ -103,6 +104,16 @@ bed_wait_console A saved 'No bootable option' > /dev/null
 vsh A managedsave "$(bed_uuid saved)" > /dev/null
 sealift A backup 'Web 01 é'
 exits 0 'a VM with saved memory and a name with blank and accent is backed up'
+mv "$swtpm/$(bed_uuid saved)" "$WORK/saved-state"
+rm "$BED/A/log/qemu/Web 01 é.log"
+sealift A backup 'Web 01 é'
+exits 5 'saved memory without vTPM state is no new VM'
+mv "$WORK/saved-state" "$swtpm/$(bed_uuid saved)"
+disk_xml waiting vdg > "$BED/A/waiting.xml"
+vsh A attach-device "$(bed_uuid saved)" "$BED/A/waiting.xml" --config > /dev/null
+sealift A backup 'Web 01 é'
+exits 5 'saved memory with other disks than the definition'
+says 'and the disk is named' 'where: .*disk vdg'
 sealift A verify 'Web 01 é' --json
 exits 0 'and verifies'
 
