@@ -52,8 +52,6 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
   ASSIGN_OR_RETURN(const ProtectionProof proof, prove_protection_key(reader, identity));
   switch (proof.state) {
     case StateProof::kNoVtpm:
-      report.reason = why_no_state(reader.manifest());
-      break;
     case StateProof::kNoState:
       report.reason = why_no_state(reader.manifest());
       break;
