@@ -20,29 +20,35 @@ base::FileDescriptor copy_of(const base::FileDescriptor& socket) {
   return base::FileDescriptor(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
 }
 
+// A socket that is held, not connected yet, and a server that it could connect to.
+struct HeldSocket {
+  support::ScratchFolder scratch;
+  std::string path = (scratch.path() / "nbd").string();
+  Listener listener{path};
+  base::FileDescriptor socket = make_socket().value();
+  HeldConnections held;
+
+  HeldSocket() { held.add(copy_of(socket)); }
+};
+
 }  // namespace
 
 TEST_CASE("a connection has ended when the other side has closed it", "[vm]") {
-  const support::ScratchFolder scratch;
-  const std::filesystem::path path = scratch.path() / "nbd";
-  const Listener listener(path);
-  const base::FileDescriptor socket = make_socket().value();
-  HeldConnections held;
-  held.add(copy_of(socket));
-  REQUIRE(connect_to_socket(socket, path.string()));
+  HeldSocket scene;
+  REQUIRE(connect_to_socket(scene.socket, scene.path));
 
-  SECTION("not while it waits to be accepted") { CHECK_FALSE(held.end(kShort)); }
+  SECTION("not while it waits to be accepted") { CHECK_FALSE(scene.held.end(kShort)); }
   SECTION(
       "not while it is open, though it was told good-bye; the next call asks again") {
-    base::FileDescriptor server = listener.accept();
-    CHECK_FALSE(held.end(kShort));
+    base::FileDescriptor server = scene.listener.accept();
+    CHECK_FALSE(scene.held.end(kShort));
     std::array<char, 1> byte{};
     CHECK(::read(server.get(), byte.data(), 1) == 0);
     server = base::FileDescriptor();
-    CHECK(held.end(kLong));
+    CHECK(scene.held.end(kLong));
   }
   SECTION("what still comes is read, so that the server can finish") {
-    base::FileDescriptor server = listener.accept();
+    base::FileDescriptor server = scene.listener.accept();
     std::thread answers([&server] {
       const std::vector<char> reply(std::size_t{8} << 20U);
       std::size_t sent = 0;
@@ -54,20 +60,15 @@ TEST_CASE("a connection has ended when the other side has closed it", "[vm]") {
       }
       server = base::FileDescriptor();
     });
-    CHECK(held.end(kLong));
+    CHECK(scene.held.end(kLong));
     answers.join();
   }
 }
 
 TEST_CASE("a socket that was not connected by then never will be", "[vm]") {
-  const support::ScratchFolder scratch;
-  const std::filesystem::path path = scratch.path() / "nbd";
-  const Listener listener(path);
-  const base::FileDescriptor socket = make_socket().value();
-  HeldConnections held;
-  held.add(copy_of(socket));
-  CHECK(held.end(kShort));
-  CHECK_FALSE(connect_to_socket(socket, path.string()));
+  HeldSocket scene;
+  CHECK(scene.held.end(kShort));
+  CHECK_FALSE(connect_to_socket(scene.socket, scene.path));
 }
 
 }  // namespace sealift::vm
