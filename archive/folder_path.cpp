@@ -42,6 +42,11 @@ base::Result<FolderPath> FolderPath::open(const std::filesystem::path& path) {
   base::FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder) return FolderPath(path, std::move(folder));
   const int reason = errno;
+  std::error_code ignored;
+  if (reason == ENOTDIR && std::filesystem::exists(path, ignored)) {
+    return Error(ErrorCode::kNotFound, "this is not a folder")
+        .at("path", path.string());
+  }
   if (reason == ENOENT || reason == ENOTDIR) {
     return not_there(path, "the folder is not there");
   }

@@ -107,6 +107,12 @@ base::Status check_texts(const Manifest& manifest) {
 
 }  // namespace
 
+bool is_said_absent(const Manifest& manifest, std::string_view component) {
+  return std::ranges::any_of(manifest.verdicts, [&](const Verdict& verdict) {
+    return verdict.component == component && verdict.state == "absent";
+  });
+}
+
 bool is_component_kind(std::string_view kind) {
   return is_one_of(kind,
                    {"config", "disk", "firmware-vars", "guest-state", "runtime-state"});

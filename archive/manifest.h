@@ -68,6 +68,9 @@ struct Manifest {
   std::map<std::string, std::string> versions;
 };
 
+/// Whether the snapshot's writer looked and found that the VM has no such component.
+bool is_said_absent(const Manifest& manifest, std::string_view component);
+
 /// The manifest's plaintext: JSON. The id key that its trees were made with is added by
 /// the archive writer (member "id_key").
 std::string to_json_text(const Manifest& manifest, base::ByteView id_key);

@@ -45,6 +45,14 @@ Error nothing_to_compare(const ObjectReader& store, const RepositoryId& found) {
           found.hex() + "`");
 }
 
+Error said_to_be_another(const ObjectReader& store, const RepositoryId& found) {
+  return broken("D0", "this is not the repository that was meant, you say")
+      .at("found", found.hex())
+      .at("repository", store.place())
+      .next("find the one meant, and name it with --repo")
+      .next("if it should be this one, somebody has replaced it: trust nothing in it");
+}
+
 enum class Compared { kEqual, kByAPerson };
 
 // Whether the repository of this id is the one meant, before anything of it is parsed;
@@ -193,7 +201,7 @@ base::Result<Repository> Repository::open(std::shared_ptr<ObjectStore> store,
         .at("repository", store->place());
   }
   if (compared == Compared::kByAPerson && !expectation.confirm(document.value())) {
-    return nothing_to_compare(*store, found);
+    return said_to_be_another(*store, found);
   }
   Repository repository(std::move(store), std::move(document).value());
   if (expectation.vault != nullptr) {

@@ -1,6 +1,10 @@
 #include "archive/unfinished_init.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <vector>
 
@@ -21,16 +25,40 @@ bool is_page(const std::string& name) {
                              [&](const FormatPage& page) { return page.name == name; });
 }
 
+// As base/filesystem.cpp draws them: 8 random bytes in hexadecimal.
+bool is_partial_name(const std::string& name) {
+  constexpr std::size_t kDigits = 16;
+  return name.starts_with(kPartial) && name.size() == kPartial.size() + kDigits &&
+         name.find_first_not_of("0123456789abcdef", kPartial.size()) ==
+             std::string::npos;
+}
+
 // Whether init makes a file of that name, by its path in the repository.
 bool is_made_by_init(const fs::path& path) {
   const std::string name = path.filename().string();
   const std::string parent = path.parent_path().string();
-  const bool is_partial = name.starts_with(kPartial);
+  const bool is_partial = is_partial_name(name);
   if (parent.empty()) return is_partial || name == kSignature;
   return parent == kPages && (is_partial || is_page(name));
 }
 
 }  // namespace
+
+base::Result<base::FileDescriptor> lock_for_init(const fs::path& folder) {
+  base::FileDescriptor opened(
+      ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened) {
+    return base::system_error(errno, "cannot open a folder")
+        .at("folder", folder.string());
+  }
+  // Storage that knows no locks (some NFS) refuses with another reason: go on without.
+  if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return base::Error(base::ErrorCode::kBusy, "another `repo init` is at work here")
+        .at("folder", folder.string())
+        .next("see what it made with `sealift repo show`");
+  }
+  return opened;
+}
 
 base::Status clear_unfinished_init(const fs::path& folder) {
   std::error_code failure;

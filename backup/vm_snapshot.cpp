@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "backup/disk_pipeline.h"
-#include "backup/earlier_state.h"
+#include "backup/earlier_part.h"
 #include "backup/fresh_catalog.h"
 #include "backup/protection.h"
 #include "backup/verdict.h"
@@ -97,6 +97,28 @@ base::Result<std::unique_ptr<vm::Capture>> begin_capture(
                                    options);
 }
 
+// What libvirt makes at a VM's first start, and makes anew in silence once it is gone.
+struct PartThatMayBeLost {
+  std::string component;
+  std::string place;  ///< "folder", "file".
+  std::filesystem::path path;
+  std::string what;
+};
+
+std::vector<PartThatMayBeLost> parts_that_may_be_lost(
+    const vm::VmDescription& description) {
+  std::vector<PartThatMayBeLost> parts;
+  if (description.vtpm) {
+    parts.push_back({"guest-state", "folder", description.vtpm->state_directory,
+                     "the VM has a vTPM and its state is missing"});
+  }
+  if (description.firmware && !description.firmware->nvram.empty()) {
+    parts.push_back({"firmware-vars", "file", description.firmware->nvram,
+                     "the VM had an NVRAM and its file is missing"});
+  }
+  return parts;
+}
+
 class SnapshotTaker {
  public:
   SnapshotTaker(BackupEnvironment& environment, const BackupRequest& request,
@@ -163,22 +185,8 @@ class SnapshotTaker {
     for (const auto& [target, reason] : description.unread_disks) {
       missing_.push_back({"disk " + target, reason});
     }
-    ASSIGN_OR_RETURN(const auto lost, find_lost_state(capture, description));
-    if (lost && request_.missing == vm::Missing::kFails) {
-      return base::Error(base::ErrorCode::kRefused,
-                         "the VM has a vTPM and its state is missing")
-          .at("folder", description.vtpm->state_directory.string())
-          .at("component", "guest-state")
-          .because("snapshot " + lost->id.hex() + " of " + lost->created.text() +
-                   " holds it")
-          .next("restore the VM from that snapshot, or bring its state back")
-          .next(
-              "back up what is there with --allow-incomplete; it will not be a whole "
-              "VM");
-    }
-    if (lost) {
-      missing_.push_back(
-          {"guest-state", "it is gone; snapshot " + lost->id.hex() + " holds it"});
+    for (const PartThatMayBeLost& part : parts_that_may_be_lost(description)) {
+      RETURN_IF_ERROR(note_if_lost(part, capture, description));
     }
     const bool is_new =
         description.vtpm && missing_.empty() && !holds(capture.files(), "guest-state");
@@ -194,16 +202,31 @@ class SnapshotTaker {
     return base::Done{};
   }
 
-  // Of a VM that is off, and looks as if it had never been started.
-  base::Result<std::optional<catalog::Snapshot>> find_lost_state(
-      const vm::Capture& capture, const vm::VmDescription& description) const {
-    const bool has_state = holds(capture.files(), "guest-state");
-    const bool is_known = std::ranges::any_of(
-        missing_,
-        [](const vm::MissingPart& part) { return part.component == "guest-state"; });
-    if (!description.vtpm || has_state || is_known)
-      return std::optional<catalog::Snapshot>();
-    return find_earlier_state(environment_, description.uuid);
+  // Of a VM that is off, and looks as if it had never had the part.
+  base::Status note_if_lost(const PartThatMayBeLost& part, const vm::Capture& capture,
+                            const vm::VmDescription& description) {
+    const bool is_known = std::ranges::find(missing_, part.component,
+                                            &vm::MissingPart::component) !=
+                          missing_.end();
+    if (is_known || holds(capture.files(), part.component)) return base::Done{};
+    ASSIGN_OR_RETURN(
+        const std::optional<catalog::Snapshot> earlier,
+        find_earlier_part(environment_, description.uuid, part.component));
+    if (!earlier) return base::Done{};
+    if (request_.missing == vm::Missing::kFails) {
+      return base::Error(base::ErrorCode::kRefused, part.what)
+          .at(part.place, part.path.string())
+          .at("component", part.component)
+          .because("snapshot " + earlier->id.hex() + " of " + earlier->created.text() +
+                   " holds it")
+          .next("restore the VM from that snapshot, or bring it back from there")
+          .next(
+              "back up what is there with --allow-incomplete; it will not be a whole "
+              "VM");
+    }
+    missing_.push_back(
+        {part.component, "it is gone; snapshot " + earlier->id.hex() + " holds it"});
+    return base::Done{};
   }
 
   base::Status store_disks(archive::ArchiveWriter& writer, const vm::Capture& capture,

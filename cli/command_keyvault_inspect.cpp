@@ -78,7 +78,12 @@ base::Result<ExitStatus> run_inspect(const Session& session, const Values& value
       base::as_text(text.view()).find("-----BEGIN ") != std::string_view::npos;
   auto facts = is_pem ? inspect_pem(session, file, text.view())
                       : inspect_key_json(session, text.view());
-  if (!facts) return std::move(facts).error().at("file", file);
+  if (!facts) {
+    return std::move(facts)
+        .error()
+        .at("file", file)
+        .next("name a protection-key.json, an Export-MocKey file, or a PEM file");
+  }
   base::Json object = base::Json::object();
   for (const auto& [name, words] : facts.value()) {
     if (session.wants_json()) {

@@ -84,9 +84,10 @@ base::Result<ExitStatus> run_init(const Session& session, const Values& values) 
   ASSIGN_OR_RETURN(std::vector<keyvault::Recipient> recipients,
                    read_recipients(values));
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));
+  ASSIGN_OR_RETURN(MadeFolder made, MadeFolder::make(folder));
+  ASSIGN_OR_RETURN(const base::FileDescriptor lock, archive::lock_for_init(folder));
   // One that was killed could not clean up.
   RETURN_IF_ERROR(archive::clear_unfinished_init(folder));
-  ASSIGN_OR_RETURN(MadeFolder made, MadeFolder::make(folder));
   ASSIGN_OR_RETURN(std::shared_ptr<archive::ObjectStore> store,
                    archive::open_folder(folder, base::real_filesystem()));
   const auto repository = archive::Repository::init(

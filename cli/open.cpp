@@ -41,6 +41,12 @@ base::Result<catalog::RefreshReport> refresh(const OpenRepository& open,
                                own_head, unbelieved);
 }
 
+// A key vault knows ids and names; whoever forgot to name his is told so.
+std::string no_vault(const Session& session) {
+  return "there is no key vault in " + session.chosen().key_vault.string() +
+         "; if this host has one, name it with --keyvault";
+}
+
 bool cannot_be_written(const base::Error& error) {
   return error.code() == base::ErrorCode::kIo ||
          error.code() == base::ErrorCode::kNotFound;
@@ -83,7 +89,9 @@ base::Result<keyvault::RecoveryKey> load_identity(const Session& session) {
         .at("identity", file->string());
   }
   auto key = keyvault::RecoveryKey::load(*file, passphrase_source(session, *file));
-  if (!key && key.error().code() == base::ErrorCode::kNotFound) {
+  std::error_code ignored;
+  // What is not there may also be the file of its passphrase.
+  if (!key && !fs::exists(*file, ignored)) {
     return std::move(key).error().next("name the recovery key's file with --identity");
   }
   return key;
@@ -106,6 +114,10 @@ base::Result<archive::Repository> open_repository(const Session& session,
                                                   const keyvault::KeyVault* vault) {
   ASSIGN_OR_RETURN(const fs::path folder, repository_folder(session));
   auto opened = archive::open_folder(folder, base::real_filesystem());
+  std::error_code ignored;
+  if (!opened && fs::exists(folder, ignored)) {
+    return std::move(opened).error().next("name the folder that holds repository.json");
+  }
   if (!opened && opened.error().code() == base::ErrorCode::kNotFound) {
     return base::Error(base::ErrorCode::kNotFound, "there is no repository")
         .at("repository", folder.string())
@@ -121,9 +133,14 @@ base::Result<archive::Repository> open_repository(const Session& session,
       return ask_to_compare(session, found);
     };
   }
+  const bool has_nothing_to_compare = vault == nullptr && !expectation.id;
   auto repository = archive::Repository::open(std::move(store), expectation);
   if (!repository && session.surroundings().stop.stop_requested()) {
     return base::Error(base::ErrorCode::kInterrupted, "stopped before it began");
+  }
+  if (!repository && has_nothing_to_compare &&
+      repository.error().code() == base::ErrorCode::kCorrupt) {
+    return std::move(repository).error().next(no_vault(session));
   }
   return repository;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/configuration.h"
 #include "cli/help.h"
 
 namespace sealift::cli {
@@ -143,11 +144,15 @@ base::Result<ExitStatus> run_command(const Command& command, const Words& rest,
   RETURN_IF_ERROR(check_arguments(command, values));
   ASSIGN_OR_RETURN(const GlobalOptions chosen,
                    read_global_options(values.map(), surroundings));
-  return command.run(Session(chosen, surroundings), values);
+  const Session session(chosen, surroundings);
+  // Settings that were named are read by every command, so that a wrong name shows.
+  if (chosen.configuration) RETURN_IF_ERROR(read_configuration(session));
+  return command.run(session, values);
 }
 
 bool asks_for_help(const Words& words) {
-  return std::ranges::find(words, "--help") != words.end();
+  return std::ranges::any_of(
+      words, [](const std::string& word) { return word == "--help" || word == "-h"; });
 }
 
 base::Result<ExitStatus> run_words(const Words& arguments,
@@ -155,6 +160,10 @@ base::Result<ExitStatus> run_words(const Words& arguments,
   const Words words = words_first(arguments);
   if (words.empty()) {
     return wrong("no command is named").next("`sealift --help` lists the commands");
+  }
+  if (words.front() == "help") {
+    print_overview(surroundings.output);
+    return ExitStatus::kDone;
   }
   if (words.front() == "--version") {
     surroundings.output << "sealift " SEALIFT_VERSION "\n";
@@ -169,7 +178,7 @@ base::Result<ExitStatus> run_words(const Words& arguments,
         .at("option", words.front())
         .next("`sealift --help` lists the commands");
   }
-  if (is_family(words.front()) && words.size() > 1 && words[1] == "--help") {
+  if (is_family(words.front()) && words.size() > 1 && asks_for_help({words[1]})) {
     print_family(surroundings.output, words.front());
     return ExitStatus::kDone;
   }

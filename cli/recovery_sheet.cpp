@@ -92,7 +92,9 @@ std::string recipients_table(const SheetFacts& facts) {
   }
   return "<table>\n<tr><th></th><th>id of the key</th><th></th><th>where the key "
          "is kept</th></tr>\n" +
-         rows + "</table>\n";
+         rows +
+         "</table>\n<p>Their passphrases, if they have any, are kept: "
+         "____________________________________________</p>\n";
 }
 
 std::string commands(const SheetFacts& facts) {
@@ -112,7 +114,7 @@ std::string recovery_sheet(const SheetFacts& facts) {
          std::string("<h1>Sealift recovery sheet</h1>\n<p>For the backups of ") +
          "<b>" + escaped(facts.cluster) + "</b>. Made on " +
          facts.made.text().substr(0, 10) + ", on the host " + escaped(facts.host) +
-         ". Nothing on this sheet is secret; it is needed to be sure.</p>\n"
+         ", by Sealift " SEALIFT_VERSION ". Nothing on this sheet is secret; it is needed to be sure.</p>\n"
          "<h2>Where the backups are</h2>\n<p>In a folder; the host above calls it "
          "<code>" +
          escaped(facts.place) +
@@ -140,11 +142,13 @@ std::string recovery_sheet(const SheetFacts& facts) {
          "sheet, or they are damaged. 12: another key, or a wrong passphrase. Without "
          "libvirt, <code>sealift restore VM --identity KEY.pem --to-directory "
          "DIR</code> "
-         "gives the disks and everything else as files.</p>\n"
+         "gives the disks and everything else as files. Without Sealift, "
+         "<code>format/emergency-restore.py</code> in the repository does the same with "
+         "Debian's python3 alone; its <code>--help</code> says how.</p>\n"
          "<h2>Checked</h2>\n<table class=\"fill\">\n<tr><th>date</th><th>what was "
          "tried</th><th>name and signature</th></tr>\n"
          "<tr><td></td><td></td><td></td></tr>\n<tr><td></td><td></td><td></td></tr>\n"
-         "<tr><td></td><td></td><td></td></tr>\n</table>\n</html>\n";
+         "</table>\n</html>\n";
 }
 
 }  // namespace sealift::cli

@@ -82,8 +82,13 @@ base::Result<Secret> read_secret_file(const std::filesystem::path& path,
 }
 
 base::Result<Secret> read_passphrase_file(const std::filesystem::path& path) {
-  ASSIGN_OR_RETURN(Secret line, read_secret_file(path, kPassphraseFileLimit,
-                                                 SecretFilePlace::kAnywhere));
+  auto read = read_secret_file(path, kPassphraseFileLimit, SecretFilePlace::kAnywhere);
+  if (!read && read.error().code() == base::ErrorCode::kNotFound) {
+    return base::Error(base::ErrorCode::kNotFound, "the passphrase file is not there")
+        .at("passphrase file", path.string())
+        .next("name it with --passphrase-file or in SEALIFT_PASSPHRASE_FILE");
+  }
+  ASSIGN_OR_RETURN(Secret line, std::move(read));
   const base::ByteView bytes = line.view();
   const auto end = std::ranges::find(bytes, std::byte{'\n'});
   auto size = static_cast<std::size_t>(end - bytes.begin());

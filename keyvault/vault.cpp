@@ -117,6 +117,13 @@ base::Result<KeyVault> KeyVault::open(const fs::path& path,
         .at("folder", folder.string())
         .next("make one with `sealift keyvault init`, or name another with --keyvault");
   }
+  if (::lstat(signing_key_file(folder).c_str(), &found) != 0 &&
+      (errno == ENOENT || errno == ENOTDIR)) {
+    return base::Error(base::ErrorCode::kNotFound,
+                       "this is no key vault: it holds no signing key")
+        .at("folder", folder.string())
+        .next("make one with `sealift keyvault init`, or name another with --keyvault");
+  }
   RETURN_IF_ERROR(check_private_tree(folder));
   auto pem =
       read_secret_file(signing_key_file(folder), kPemLimit, SecretFilePlace::kPrivate);

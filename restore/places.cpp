@@ -97,7 +97,7 @@ base::Result<Places> choose_places(const archive::Manifest& manifest,
   }
   // A vTPM without the NVRAM it was used with would not unlock: no place, a blocker.
   const bool was_never_started = facts.has_nvram && places.guest_state.empty() &&
-                                 is_said_absent(manifest, "firmware-vars");
+                                 archive::is_said_absent(manifest, "firmware-vars");
   if (places.nvram || was_never_started) {
     places.nvram_path = host.nvram_directory / nvram_file_name(manifest);
   }

@@ -34,7 +34,8 @@ class Prepared final : public PreparedRestore {
   base::Result<vm::RebuiltDefinition> rebuild(const RestoreRequest& request,
                                               const vm::TargetHost& host,
                                               const std::string& xml) const;
-  base::Status look_at_secret(ProtectionProof proof);
+  base::Status look_at_secret(ProtectionProof proof,
+                              const vm::DefinitionFacts& facts);
   void list_steps();
 
   std::unique_ptr<Target> target_;
@@ -116,7 +117,7 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
   check_host(plan_, facts, host);
   check_places(plan_, manifest, work_.places, host);
   work_.definition = std::move(definition.xml);
-  return look_at_secret(std::move(proof));
+  return look_at_secret(std::move(proof), facts);
 }
 
 base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& request,
@@ -127,10 +128,11 @@ base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& requ
 }
 
 // Defines nothing yet: a secret that is there with the same value needs no step.
-base::Status Prepared::look_at_secret(ProtectionProof proof) {
+base::Status Prepared::look_at_secret(ProtectionProof proof,
+                                      const vm::DefinitionFacts& facts) {
   const bool has_key =
       proof.state == StateProof::kOpens || proof.state == StateProof::kNoState;
-  if (has_key) {
+  if (has_key && proof.entry->key_name == facts.tpm_secret) {
     vm::VtpmSecret secret;
     base::Result<base::Uuid> uuid = base::Uuid::parse(proof.entry->key_name);
     if (!uuid) {

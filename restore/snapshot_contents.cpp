@@ -38,12 +38,6 @@ base::Result<std::vector<std::string>> volumes_of(const archive::SnapshotReader&
   return names;
 }
 
-bool is_said_absent(const archive::Manifest& manifest, std::string_view component) {
-  return std::ranges::any_of(manifest.verdicts, [&](const archive::Verdict& verdict) {
-    return verdict.component == component && verdict.state == "absent";
-  });
-}
-
 base::Result<base::Bytes> read_component(const archive::SnapshotReader& reader,
                                          const archive::Component& component) {
   base::Result<base::Bytes> content = reader.read_whole(component, kSmallFileLimit);

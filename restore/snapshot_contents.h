@@ -34,9 +34,6 @@ base::Result<std::vector<std::string>> volumes_of(const archive::SnapshotReader&
 /// The largest of a VM's small files that is read whole.
 constexpr std::uint64_t kSmallFileLimit = std::uint64_t{64} * 1024 * 1024;
 
-/// Whether the snapshot's writer looked and found that the VM has no such component.
-bool is_said_absent(const archive::Manifest& manifest, std::string_view component);
-
 /// The component's content, the error naming it.
 base::Result<base::Bytes> read_component(const archive::SnapshotReader& reader,
                                          const archive::Component& component);

@@ -137,21 +137,19 @@ std::string component_name(const std::filesystem::path& path) {
   return name;
 }
 
-bool names_state(const std::filesystem::path& log,
-                 const std::filesystem::path& state_directory) {
+bool is_named_in(const std::filesystem::path& log, const std::filesystem::path& path) {
   const auto content = base::read_file(log, kLogLimit);
-  return content && base::as_text(content.value()).find(state_directory.string()) !=
+  return content && base::as_text(content.value()).find(path.string()) !=
                         std::string_view::npos;
 }
 
 base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing) {
   StateFiles state;
   bool was_started = !vm.active_xml.empty() || vm.managed_save;
+  const auto log = std::filesystem::path(kLogFolder) / (vm.name + ".log");
   if (vm.vtpm) {
     const std::filesystem::path& folder = vm.vtpm->state_directory;
-    was_started =
-        was_started ||
-        names_state(std::filesystem::path(kLogFolder) / (vm.name + ".log"), folder);
+    was_started = was_started || is_named_in(log, folder);
     RETURN_IF_ERROR(
         take(read_guest_state(folder, was_started), "guest-state", missing, state));
     was_started = was_started || !state.files.empty() || !state.missing.empty();
@@ -159,9 +157,10 @@ base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missi
   if (!vm.firmware || vm.firmware->nvram.empty()) return state;
   // libvirt makes it at the first start.
   std::error_code ignored;
-  if (was_started || std::filesystem::exists(vm.firmware->nvram, ignored)) {
-    RETURN_IF_ERROR(
-        take(read_nvram(vm.firmware->nvram), "firmware-vars", missing, state));
+  const std::filesystem::path& nvram = vm.firmware->nvram;
+  if (was_started || std::filesystem::exists(nvram, ignored) ||
+      is_named_in(log, nvram)) {
+    RETURN_IF_ERROR(take(read_nvram(nvram), "firmware-vars", missing, state));
   }
   return state;
 }

@@ -13,13 +13,13 @@ struct StateFiles {
 };
 
 /// Whether `log` (QEMU's of this VM, kept by libvirt: it has the command line of every
-/// start) names the vTPM's state folder. A log that is gone says nothing: false.
-bool names_state(const std::filesystem::path& log,
-                 const std::filesystem::path& state_directory);
+/// start) names `path`: the vTPM's state folder, the NVRAM. A log that is gone says
+/// nothing: false.
+bool is_named_in(const std::filesystem::path& log, const std::filesystem::path& path);
 
 /// NVRAM and every regular file of the vTPM's state folder but swtpm's lock, none of
-/// them through a symlink. A VM that is off, has no vTPM state, and had none by QEMU's
-/// log, was never started; its NVRAM may be there, made beforehand.
+/// them through a symlink. A VM that is off, has neither, and had none by QEMU's log,
+/// was never started; its NVRAM alone may be there, made beforehand.
 ///
 /// errors  kRefused: NVRAM or vTPM state is missing though the VM was started; names
 ///         component and file.  kIo: a file cannot be read.

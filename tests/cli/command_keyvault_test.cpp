@@ -107,6 +107,13 @@ TEST_CASE("a recovery key with a passphrase opens with it and not without", "[cl
                     host.path("passphrase")})
               .status == 12);
   }
+  SECTION("a file that is not there is named, and not taken for the key") {
+    const Outcome outcome = host.run({"keyvault", "inspect", out, "--passphrase-file",
+                                        host.path("no-such-file")});
+    CHECK(outcome.status == 10);
+    CHECK_THAT(outcome.error, StartsWith("error: the passphrase file is not there\n"));
+    CHECK_THAT(outcome.error, !Contains("--identity"));
+  }
   SECTION("with nobody to ask it does not wait") {
     const Outcome outcome = host.run({"keyvault", "inspect", out});
     CHECK(outcome.status == 12);

@@ -1,4 +1,5 @@
 // The repo commands, and how every command knows that a repository is the one meant.
+#include "archive/unfinished_init.h"
 #include "base/strict_json.h"
 #include "tests/cli/command_line.h"
 
@@ -95,13 +96,13 @@ TEST_CASE("repo init goes on where an interrupted one stopped", "[cli]") {
   REQUIRE(host.run(init).status == 0);
   // All but repository.json, which comes last.
   std::filesystem::remove(host.path("repository/repository.json"));
-  host.write("repository/format/.partial-0123", "half a page");
+  host.write("repository/format/.partial-0123456789abcdef", "half a page");
   SECTION("which left nothing else") {
     const Outcome again = host.run(init);
     CAPTURE(again.error);
     CHECK(again.status == 0);
     CHECK(host.run({"list"}).status == 0);
-    CHECK_FALSE(std::filesystem::exists(host.path("repository/format/.partial-0123")));
+    CHECK_FALSE(std::filesystem::exists(host.path("repository/format/.partial-0123456789abcdef")));
   }
   SECTION("but not beside anything else, which is untouched") {
     std::string other;
@@ -114,8 +115,23 @@ TEST_CASE("repo init goes on where an interrupted one stopped", "[cli]") {
     host.write(other, "mine");
     CHECK(host.run(init).status == 5);
     CHECK(host.read(other) == "mine");
-    CHECK(host.read("repository/format/.partial-0123") == "half a page");
+    CHECK(host.read("repository/format/.partial-0123456789abcdef") == "half a page");
   }
+}
+
+TEST_CASE("repo init keeps out of a folder that another one works in", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  std::filesystem::create_directory(host.path("repository"));
+  const auto other = archive::lock_for_init(host.path("repository"));
+  REQUIRE(other);
+  host.write("repository/repository.json.sig", "the other's");
+  const Outcome outcome =
+      host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem")});
+  CHECK(outcome.status == 11);
+  CHECK_THAT(outcome.error, Contains("another `repo init` is at work here"));
+  CHECK(host.read("repository/repository.json.sig") == "the other's");
 }
 
 TEST_CASE("no repository named, and none there, are different errors", "[cli]") {
@@ -134,6 +150,15 @@ TEST_CASE("no repository named, and none there, are different errors", "[cli]") 
     const Outcome outcome = host.run({"list"});
     CHECK(outcome.status == 10);
     CHECK_THAT(outcome.error, Contains("is it mounted?"));
+  }
+  SECTION("a file") {
+    host.write("repository", "mine");
+    const Outcome outcome = host.run({"list"});
+    CHECK(outcome.status == 10);
+    CHECK(outcome.error == "error: this is not a folder\n  where: path " +
+                               host.path("repository") +
+                               "\n  next:  name the folder that holds "
+                               "repository.json\n");
   }
   SECTION("none named") {
     host.variables.erase("SEALIFT_REPO");
@@ -164,6 +189,7 @@ TEST_CASE("a repository is only read when it is known to be the one meant", "[cl
       CHECK(outcome.status == 3);
       CHECK_THAT(outcome.error, Contains(id));
       CHECK_THAT(outcome.error, Contains("--repo-id"));
+      CHECK_THAT(outcome.error, Contains("there is no key vault in "));
     }
     SECTION("with the id") { CHECK(host.run({"list", "--repo-id", id}).status == 0); }
     SECTION("with the id in the environment, as typed from paper") {
@@ -192,7 +218,10 @@ TEST_CASE("a repository is only read when it is known to be the one meant", "[cl
     SECTION("a person who sees another id") {
       ScriptedTerminal terminal({"no"});
       host.terminal = &terminal;
-      CHECK(host.run({"list"}).status == 3);
+      const Outcome outcome = host.run({"list"});
+      CHECK(outcome.status == 3);
+      // An id that a person has just called wrong is not offered to be pasted.
+      CHECK_THAT(outcome.error, !Contains("--repo-id"));
     }
     SECTION("a person who leaves instead of answering") {
       ScriptedTerminal terminal({});

@@ -109,6 +109,25 @@ TEST_CASE("the overview names every command and goes to standard output", "[cli]
   }
 }
 
+TEST_CASE("help is found under its usual names", "[cli]") {
+  CommandLine host;
+  const std::string overview = host.run({"--help"}).output;
+  CHECK(host.run({"help"}).output == overview);
+  CHECK(host.run({"-h"}).output == overview);
+  CHECK(host.run({"list", "-h"}).output == host.run({"list", "--help"}).output);
+  CHECK(host.run({"repo", "-h"}).output == host.run({"repo", "--help"}).output);
+}
+
+TEST_CASE("settings that were named are read by every command", "[cli]") {
+  CommandLine host;
+  static_cast<void>(host.make_repository());
+  const Outcome outcome = host.run({"list", "--config", host.path("no-such.conf")});
+  CHECK(outcome.status == 10);
+  CHECK_THAT(outcome.error, Contains("no-such.conf"));
+  host.write("odd.conf", "colour = red\n");
+  CHECK(host.run({"list", "--config", host.path("odd.conf")}).status == 2);
+}
+
 TEST_CASE("every help fits 80 columns and ends with an example of its command",
           "[cli]") {
   CommandLine host;

@@ -39,7 +39,7 @@ sealift A backup tl-lost
 exits 5 'and so are NVRAM and log: refused'
 error_is 'the VM has a vTPM and its state is missing' \
   "vm tl-lost, component guest-state, folder /var/lib/libvirt/swtpm/$(bed_uuid lost)/tpm2" \
-  'restore the VM from that snapshot, or bring its state back' \
+  'restore the VM from that snapshot, or bring it back from there' \
   'back up what is there with --allow-incomplete; it will not be a whole VM'
 says 'and the snapshot that holds it is named' "cause: snapshot $whole of "
 is 'nothing is stored' "$before" "$(stored)"

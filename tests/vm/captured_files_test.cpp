@@ -69,11 +69,11 @@ TEST_CASE("QEMU's log says whether a vTPM had its state in a folder", "[vm]") {
   const support::ScratchFolder folder;
   const fs::path log = folder.path() / "web.log";
   const fs::path state = "/var/lib/libvirt/swtpm/4d1a9ce1/tpm2";
-  CHECK_FALSE(names_state(log, state));
+  CHECK_FALSE(is_named_in(log, state));
   std::ofstream(log) << "starting up\n/usr/bin/swtpm socket --tpmstate dir="
                      << state.string() << ",mode=0600 --tpm2\n";
-  CHECK(names_state(log, state));
-  CHECK_FALSE(names_state(log, "/var/lib/libvirt/swtpm/4d1a9ce2/tpm2"));
+  CHECK(is_named_in(log, state));
+  CHECK_FALSE(is_named_in(log, "/var/lib/libvirt/swtpm/4d1a9ce2/tpm2"));
 }
 
 TEST_CASE("a VM that was started and lost its vTPM state is refused", "[vm]") {

@@ -1,4 +1,4 @@
-#include "backup/earlier_state.h"
+#include "backup/earlier_part.h"
 
 #include <algorithm>
 
@@ -23,28 +23,21 @@ base::Result<archive::Manifest> read_manifest(const BackupEnvironment& environme
   return reader->manifest();
 }
 
-bool holds_state(const archive::Manifest& manifest) {
-  return std::ranges::find(manifest.components, "guest-state",
-                           &archive::Component::kind) != manifest.components.end();
-}
-
-bool says_never_started(const archive::Manifest& manifest) {
-  return std::ranges::any_of(manifest.verdicts, [](const archive::Verdict& verdict) {
-    return verdict.component == "guest-state" && verdict.state == "absent";
-  });
-}
-
 }  // namespace
 
-base::Result<std::optional<catalog::Snapshot>> find_earlier_state(
-    const BackupEnvironment& environment, const base::Uuid& vm) {
+base::Result<std::optional<catalog::Snapshot>> find_earlier_part(
+    const BackupEnvironment& environment, const base::Uuid& vm,
+    const std::string& kind) {
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    environment.catalog.list(vm.text()));
   for (const catalog::Snapshot& snapshot : snapshots) {
     const auto manifest = read_manifest(environment, snapshot);
     if (!manifest) continue;  // Damaged, or another's: verify says so, not a backup.
-    if (holds_state(manifest.value())) return std::optional(snapshot);
-    if (says_never_started(manifest.value())) return std::optional<catalog::Snapshot>();
+    const auto& held = manifest->components;
+    if (std::ranges::find(held, kind, &archive::Component::kind) != held.end()) {
+      return std::optional(snapshot);
+    }
+    if (archive::is_said_absent(manifest.value(), kind)) break;
     // An incomplete one that lost it: the one that holds it is older.
   }
   return std::optional<catalog::Snapshot>();
