@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "archive/frame_store.h"
+#include "archive/page_tree.h"
 
 namespace sealift::archive {
 
@@ -63,10 +64,8 @@ class ArchiveSession {
 };
 
 /// errors  kDefect: a kind, name, scope or size that no component can have.
-base::Result<std::unique_ptr<ComponentWriter>> begin_component(ArchiveSession& session,
-                                                               std::string kind,
-                                                               std::string name,
-                                                               IdScope scope,
-                                                               std::uint64_t size);
+base::Result<std::unique_ptr<ComponentWriter>> begin_component(
+    ArchiveSession& session, std::string kind, std::string name, IdScope scope,
+    std::uint64_t size, TreeBase base = {});
 
 }  // namespace sealift::archive

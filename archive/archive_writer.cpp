@@ -41,6 +41,16 @@ class SegmentedArchive final : public ArchiveWriter {
     return begin_component(session_, std::move(kind), std::move(name), scope, size);
   }
 
+  base::Result<std::unique_ptr<ComponentWriter>> continue_disk(
+      std::string name, const TreeView& earlier) override {
+    if (earlier.shape().chunk_size() != setting_.chunk_size) {
+      return base::Error(base::ErrorCode::kDefect,
+                         "a tree of another chunk size cannot be gone on from");
+    }
+    return begin_component(session_, "disk", std::move(name), IdScope::kShared,
+                           earlier.shape().size(), {earlier.root(), earlier.load()});
+  }
+
   base::Status add_file(std::string kind, std::string name, base::ByteView content,
                         std::map<std::string, std::string> attributes) override {
     ASSIGN_OR_RETURN(const std::unique_ptr<ComponentWriter> writer,
@@ -224,12 +234,16 @@ base::Result<std::unique_ptr<ArchiveWriter>> begin_archive(
       std::move(setting), std::move(own), std::move(id_key), std::move(header)}));
 }
 
-base::Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::begin(
-    const Repository& repository, const RepositoryKeys& keys,
-    const keyvault::SigningKey& signer, const KnownChunks& known,
-    base::Timestamp created, const ArchiveOptions& options) {
+base::Result<ArchiveId> ArchiveWriter::draw_id() {
   ArchiveId::Array id{};
   RETURN_IF_ERROR(keyvault::fill_random(id));
+  return ArchiveId(id);
+}
+
+base::Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::begin(
+    const Repository& repository, const RepositoryKeys& keys,
+    const keyvault::SigningKey& signer, const KnownChunks& known, const ArchiveId& id,
+    base::Timestamp created, const ArchiveOptions& options) {
   ASSIGN_OR_RETURN(const keyvault::Secret content_key,
                    keyvault::Secret::random(kKeySize));
   ArchiveSetting setting{repository.store(),
@@ -239,7 +253,7 @@ base::Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::begin(
                          known,
                          created,
                          options,
-                         ArchiveId(id),
+                         id,
                          nullptr};
   return begin_archive(std::move(setting), repository.document().recipients, keys,
                        content_key);

@@ -9,6 +9,7 @@
 
 #include "archive/manifest.h"
 #include "archive/repository.h"
+#include "archive/tree_view.h"
 
 namespace sealift::archive {
 
@@ -76,10 +77,13 @@ class ArchiveWriter {
  public:
   virtual ~ArchiveWriter() = default;
 
-  /// `known` outlives the writer. errors  kIo.
+  /// For begin(); drawn before, by who needs it earlier. errors  kIo.
+  static base::Result<ArchiveId> draw_id();
+
+  /// `id` was drawn for this archive alone. `known` outlives the writer. errors  kIo.
   static base::Result<std::unique_ptr<ArchiveWriter>> begin(
       const Repository& repository, const RepositoryKeys& keys,
-      const keyvault::SigningKey& signer, const KnownChunks& known,
+      const keyvault::SigningKey& signer, const KnownChunks& known, const ArchiveId& id,
       base::Timestamp created, const ArchiveOptions& options);
 
   virtual const ArchiveId& id() const = 0;
@@ -88,6 +92,13 @@ class ArchiveWriter {
   /// `size` bytes of content. `name` is [A-Za-z0-9_.-]+ and unique within `kind`.
   virtual base::Result<std::unique_ptr<ComponentWriter>> add_component(
       std::string kind, std::string name, IdScope scope, std::uint64_t size) = 0;
+
+  /// A disk that goes on from one stored before, of the same size: chunks that are not
+  /// put stay what they were, and a page without one that changed is not written again.
+  /// `earlier` outlives the component's writer, and its frames count as stored
+  /// (design.md, section 3): nothing looks whether they are there.
+  virtual base::Result<std::unique_ptr<ComponentWriter>> continue_disk(
+      std::string name, const TreeView& earlier) = 0;
 
   /// A small component in one call (private scope).
   virtual base::Status add_file(std::string kind, std::string name,

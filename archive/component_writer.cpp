@@ -16,30 +16,26 @@ base::Error misuse(std::string what) {
 
 class TreeWriter final : public ComponentWriter {
  public:
-  TreeWriter(ArchiveSession& session, Component component, std::size_t place)
+  TreeWriter(ArchiveSession& session, Component component, std::size_t place,
+             TreeBase base)
       : session_(&session),
         component_(std::move(component)),
         place_(place),
         shape_(component_.size, session.chunk_size()),
-        tree_(shape_, [this](const Page& page) { return store_page(page); }) {}
+        tree_(
+            shape_, [this](const Page& page) { return store_page(page); },
+            std::move(base)) {}
 
   base::Status put(std::uint64_t number, base::ByteView chunk) override {
     if (number >= shape_.chunks() || chunk.size() != shape_.bytes_in(number)) {
       return told(misuse("no chunk of that number and size is part of the component"),
                   number);
     }
-    if (base::is_all_zero(chunk)) return base::Done{};
+    if (base::is_all_zero(chunk)) return set(number, {});
     auto stored = session_->frames().store(FrameKind::kData, component_.scope, chunk);
     if (!stored) return told(std::move(stored).error(), number);
     session_->count_data(chunk.size(), stored.value().new_bytes);
-
-    const std::lock_guard guard(guard_);
-    if (number < tree_.boundary()) {
-      return told(misuse("the chunk is one of those that are finished"), number);
-    }
-    tree_.set(number, stored.value().id);
-    component_.stored_bytes += stored.value().new_bytes;
-    return base::Done{};
+    return set(number, stored.value());
   }
 
   base::Status finish_below(std::uint64_t number) override {
@@ -60,6 +56,18 @@ class TreeWriter final : public ComponentWriter {
   }
 
  private:
+  base::Status set(std::uint64_t number, const StoredFrame& chunk) {
+    const std::lock_guard guard(guard_);
+    if (number < tree_.boundary()) {
+      return told(misuse("the chunk is one of those that are finished"), number);
+    }
+    if (auto placed = tree_.set(number, chunk.id); !placed) {
+      return told(std::move(placed).error(), number);
+    }
+    component_.stored_bytes += chunk.new_bytes;
+    return base::Done{};
+  }
+
   base::Result<ChunkId> store_page(const Page& page) {
     ASSIGN_OR_RETURN(
         const StoredFrame stored,
@@ -85,11 +93,9 @@ class TreeWriter final : public ComponentWriter {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ComponentWriter>> begin_component(ArchiveSession& session,
-                                                               std::string kind,
-                                                               std::string name,
-                                                               IdScope scope,
-                                                               std::uint64_t size) {
+base::Result<std::unique_ptr<ComponentWriter>> begin_component(
+    ArchiveSession& session, std::string kind, std::string name, IdScope scope,
+    std::uint64_t size, TreeBase base) {
   if (!is_component_kind(kind) || !is_component_name(name) || scope != scope_of(kind) ||
       size > kMaxComponentSize) {
     return misuse("no component can have this kind, name, scope and size")
@@ -102,8 +108,8 @@ base::Result<std::unique_ptr<ComponentWriter>> begin_component(ArchiveSession& s
   component.scope = scope;
   component.size = size;
   component.depth = TreeShape(size, session.chunk_size()).depth();
-  return std::unique_ptr<ComponentWriter>(
-      std::make_unique<TreeWriter>(session, std::move(component), place));
+  return std::unique_ptr<ComponentWriter>(std::make_unique<TreeWriter>(
+      session, std::move(component), place, std::move(base)));
 }
 
 }  // namespace sealift::archive

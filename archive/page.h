@@ -1,6 +1,7 @@
 // A page of chunk ids, and the shape of a component's tree. docs/format/page.md.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "archive/ids.h"
@@ -41,6 +42,10 @@ struct Page {
 
   friend bool operator==(const Page&, const Page&) = default;
 };
+
+/// Opens the page of `id`, which is of `level` and has `ids` ids.
+using LoadPage = std::function<base::Result<Page>(
+    const ChunkId& id, std::uint32_t level, std::uint32_t ids)>;
 
 /// `page` has 1 to 256 ids and one that is not zero.
 base::Bytes encode(const Page& page);

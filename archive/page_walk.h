@@ -1,7 +1,6 @@
 // Walks a component's tree in the order of its chunks.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <vector>
 
@@ -13,10 +12,6 @@ struct ChunkReference {
   std::uint64_t number = 0;
   ChunkId id;  ///< Never zero.
 };
-
-/// Opens the page of `id`, which is of `level` and has `ids` ids.
-using LoadPage = std::function<base::Result<Page>(
-    const ChunkId& id, std::uint32_t level, std::uint32_t ids)>;
 
 /// Holds one page a level. One thread at a time.
 class PageWalk {

@@ -83,6 +83,7 @@ class TreeReader final : public SnapshotReader {
                     std::stop_token stop) const override;
   base::Result<base::Bytes> read_whole(const Component& component,
                                        std::uint64_t limit) const override;
+  base::Result<TreeView> view(const Component& component) const override;
   base::Result<std::vector<std::string>> volumes_needed(
       std::stop_token stop) const override;
 
@@ -199,6 +200,24 @@ base::Result<base::Bytes> TreeReader::read_whole(const Component& component,
   };
   RETURN_IF_ERROR(read(component, sink, 1, {}));
   return content;
+}
+
+base::Result<TreeView> TreeReader::view(const Component& component) const {
+  if (component.scope != IdScope::kShared) {
+    return base::Error(base::ErrorCode::kDefect,
+                       "only a disk's tree can be looked at without a recovery key")
+        .at(component.kind, component.name);
+  }
+  ASSIGN_OR_RETURN(OpeningState made, make_state());
+  const auto state = std::make_shared<OpeningState>(std::move(made));
+  ASSIGN_OR_RETURN(keyvault::HmacSha256 ids, keyvault::HmacSha256::create(id_key_));
+  auto load = [this, component, state](const ChunkId& id, std::uint32_t level,
+                                       std::uint32_t count) -> base::Result<Page> {
+    auto page = open_page(component, id, level, count, *state);
+    if (page) return page;
+    return std::move(page).error().at(component.kind, component.name);
+  };
+  return TreeView(shape_of(component), component.root, std::move(load), std::move(ids));
 }
 
 base::Status TreeReader::add_volume_of(const ChunkId& id,

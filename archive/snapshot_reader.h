@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "archive/tree_view.h"
 #include "archive/volume.h"
 
 namespace sealift::archive {
@@ -59,6 +60,9 @@ class SnapshotReader {
   /// A small component whole, at most `limit` bytes.
   virtual base::Result<base::Bytes> read_whole(const Component& component,
                                                std::uint64_t limit) const = 0;
+
+  /// The tree of `component`, of shared scope. The reader outlives it.
+  virtual base::Result<TreeView> view(const Component& component) const = 0;
 
   /// Every volume object that holds a frame of this snapshot, sorted: what a restore
   /// reads. Needs no identity.

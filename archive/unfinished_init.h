@@ -8,9 +8,9 @@
 
 namespace sealift::archive {
 
-/// Held by the one init that works in `folder`, until the descriptor is closed: a second
-/// one would clear what the first has made so far.
-/// errors  kBusy: another holds it.  kIo.
+/// Held by the one init that works in `folder`, until the descriptor is closed: a
+/// second one would clear what the first has made so far. errors  kBusy: another holds
+/// it.  kIo.
 base::Result<base::FileDescriptor> lock_for_init(const std::filesystem::path& folder);
 
 /// Empties `folder` if it holds nothing but what an init left that did not come to

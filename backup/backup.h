@@ -19,9 +19,15 @@
 
 namespace sealift::backup {
 
+enum class Reading {
+  kChanges,     ///< What changed since an earlier snapshot, wherever that is known.
+  kEverything,  ///< --full
+};
+
 struct BackupRequest {
   std::vector<std::string> vms;               ///< Names or UUIDs, each once.
   vm::Missing missing = vm::Missing::kFails;  ///< --allow-incomplete: kRecorded
+  Reading reading = Reading::kChanges;
   std::optional<std::filesystem::path> scratch_directory;
   std::map<std::string, std::filesystem::path> vtpm_secret_files;  ///< By VM as named.
   std::optional<std::uint64_t> read_limit;                         ///< Bytes a second.

@@ -5,7 +5,8 @@
 
 namespace sealift::backup {
 
-base::Status store_disk(vm::DiskSource& disk, archive::ComponentWriter& component,
+base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
+                        archive::ComponentWriter& component,
                         const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
                         const PipelineLimits& limits,
                         std::atomic<std::uint64_t>& read_bytes,
@@ -29,7 +30,10 @@ base::Status store_disk(vm::DiskSource& disk, archive::ComponentWriter& componen
     if (progress) progress(offset, disk.size());
     return base::Done{};
   };
-  auto status = disk.read_allocated(chunk_size, limits.jobs, store, advance, stop);
+  auto status =
+      pieces == Pieces::kChanged
+          ? disk.changes()->read_changed(chunk_size, limits.jobs, store, advance, stop)
+          : disk.read_allocated(chunk_size, limits.jobs, store, advance, stop);
   if (!status) return std::move(status).error().at("disk", disk.target());
   return base::Done{};
 }

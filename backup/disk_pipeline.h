@@ -20,13 +20,20 @@ struct PipelineLimits {
 /// How far it is, for people: bytes of the disk below which all is read.
 using DiskProgress = std::function<void(std::uint64_t offset, std::uint64_t size)>;
 
-/// Stores every allocated chunk of `disk`. Each of `jobs` threads takes a chunk from
-/// the disk to the archive, start to finish, so that no reply of an NBD server waits.
+enum class Pieces {
+  kAllocated,  ///< All that holds data.
+  kChanged,    ///< All that changed: of a disk that has changes().
+};
+
+/// Stores the chunks of `disk` that are asked for. Each of `jobs` threads takes a chunk
+/// from the disk to the archive, start to finish, so that no reply of an NBD server
+/// waits.
 ///
 /// chunk_size  Bytes; the pieces that are read.
 /// read_bytes  Counts what was read, over all disks of a run; limits are kept over it.
 /// errors  What the disk or the archive says; kInterrupted.
-base::Status store_disk(vm::DiskSource& disk, archive::ComponentWriter& component,
+base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
+                        archive::ComponentWriter& component,
                         const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
                         const PipelineLimits& limits,
                         std::atomic<std::uint64_t>& read_bytes,

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <thread>
 
-#include "backup/disk_pipeline.h"
+#include "backup/change_tracking.h"
 #include "backup/earlier_part.h"
 #include "backup/fresh_catalog.h"
 #include "backup/protection.h"
+#include "backup/store_disks.h"
 #include "backup/verdict.h"
 #include "backup/vm_lock.h"
 #include "base/byte_count.h"
 #include "vm/capture.h"
+#include "vm/checkpoints.h"
 #include "vm/description.h"
 #include "vm/live_disks.h"
+#include "vm/undo_capture.h"
 #include "vm/vtpm_secret.h"
 
 namespace sealift::backup {
@@ -79,13 +82,6 @@ base::Status add_files(archive::ArchiveWriter& writer,
   return base::Done{};
 }
 
-std::map<std::string, std::string> disk_attributes(const vm::Disk& disk) {
-  return {{"target", disk.target},
-          {"bus", disk.bus},
-          {"format", disk.format},
-          {"path", disk.path.string()}};
-}
-
 base::Result<std::unique_ptr<vm::Capture>> begin_capture(
     const BackupEnvironment& environment, const vm::Domain& domain,
     const vm::VmDescription& description, const vm::CaptureOptions& options) {
@@ -131,11 +127,15 @@ class SnapshotTaker {
     ASSIGN_OR_RETURN(vm::VmDescription description,
                      vm::describe(environment_.connection, domain, request_.missing));
     ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, description.uuid));
+    ASSIGN_OR_RETURN(const archive::ArchiveId id, archive::ArchiveWriter::draw_id());
     vm::CaptureOptions options;
     options.scratch_directory = request_.scratch_directory;
     options.missing = request_.missing;
-    options.checkpoint_prefix =
-        "sealift-" + environment_.repository.id().hex().substr(0, 16) + "-";
+    options.checkpoint_prefix = checkpoint_prefix(environment_.repository.id());
+    checkpoint_ = checkpoint_name(environment_.repository.id(), id);
+    options.checkpoint = checkpoint_;
+    ASSIGN_OR_RETURN(options.known_checkpoints,
+                     checkpoints_of(environment_, description.uuid));
     ASSIGN_OR_RETURN(taken_.warnings, vm::clean_up_after_earlier_run(
                                           environment_.connection, domain, options));
     if (!taken_.warnings.empty()) {
@@ -143,12 +143,14 @@ class SnapshotTaker {
       ASSIGN_OR_RETURN(description,
                        vm::describe(environment_.connection, domain, request_.missing));
     }
+    ASSIGN_OR_RETURN(tracking_,
+                     find_changes(environment_, request_, domain, description));
     auto secret = read_secret(environment_, request_, vm_, description);
     if (!secret && request_.missing == vm::Missing::kFails)
       return std::move(secret).error();
 
     ASSIGN_OR_RETURN(const std::unique_ptr<vm::Capture> capture,
-                     begin_capture(environment_, domain, description, options));
+                     begin_with_changes(domain, description, options));
     taken_.pause = capture->pause();
     RETURN_IF_ERROR(note_differences(description));
     RETURN_IF_ERROR(note_missing(*capture, description));
@@ -160,17 +162,92 @@ class SnapshotTaker {
     ASSIGN_OR_RETURN(const std::unique_ptr<archive::ArchiveWriter> writer,
                      archive::ArchiveWriter::begin(
                          environment_.repository, environment_.keys,
-                         environment_.vault.signing_key(), environment_.catalog,
+                         environment_.vault.signing_key(), environment_.catalog, id,
                          capture->instant(), request_.archive_options));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
-    RETURN_IF_ERROR(store_disks(*writer, *capture, description));
+    RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
     RETURN_IF_ERROR(capture->finish());
-    RETURN_IF_ERROR(commit(*writer, *capture, description, std::move(protection)));
+    auto committed = commit(*writer, *capture, description, std::move(protection));
+    if (capture->has_checkpoint()) {
+      settle_checkpoints(domain, description, options, static_cast<bool>(committed));
+    }
+    RETURN_IF_ERROR(committed);
     return std::move(taken_);
   }
 
  private:
+  // QEMU may refuse what it promised before: then everything is read.
+  base::Result<std::unique_ptr<vm::Capture>> begin_with_changes(
+      const vm::Domain& domain, const vm::VmDescription& description,
+      vm::CaptureOptions& options) {
+    if (!tracking_.targets.empty()) {
+      options.changes = vm::ChangesWanted{tracking_.since, tracking_.targets};
+    }
+    auto capture = begin_capture(environment_, domain, description, options);
+    if (!capture && options.changes &&
+        capture.error().code() == base::ErrorCode::kHypervisor) {
+      tracking_.give_up_broken("libvirt refuses to say what changed: " +
+                               capture.error().cause());
+      options.changes.reset();
+      capture = begin_capture(environment_, domain, description, options);
+    }
+    for (const auto& [target, reason] : tracking_.broken) {
+      taken_.warnings.push_back("disk " + target + ": all of it is read: " + reason);
+    }
+    return capture;
+  }
+
+  // Of a snapshot that is there the newest checkpoint is enough; without a snapshot the
+  // new one is in the way.
+  void settle_checkpoints(const vm::Domain& domain,
+                          const vm::VmDescription& description,
+                          const vm::CaptureOptions& options, bool is_committed) {
+    if (!is_committed) {
+      static_cast<void>(vm::delete_checkpoint(domain, options.checkpoint));
+      return;
+    }
+    const auto there = vm::list_checkpoints(domain);
+    if (!there) return;
+    for (const std::string& name : there.value()) {
+      if (!options.known_checkpoints.contains(name)) continue;
+      note_failure(vm::delete_checkpoint(domain, name));
+    }
+    remove_forgotten(domain, description, options, there.value());
+  }
+
+  // Bitmaps whose checkpoint libvirt does not know any more: after a crash of QEMU, or
+  // because another tool deleted its record alone.
+  void remove_forgotten(const vm::Domain& domain, const vm::VmDescription& description,
+                        const vm::CaptureOptions& options,
+                        const std::vector<std::string>& there) {
+    std::map<std::string, std::set<std::string>> forgotten;  // Targets by name.
+    for (const vm::Disk& disk : description.disks) {
+      for (const std::string& name : disk.bitmaps) {
+        if (!name.starts_with(options.checkpoint_prefix)) continue;
+        if (std::ranges::find(there, name) != there.end()) continue;
+        forgotten[name].insert(disk.target);
+      }
+    }
+    for (const auto& [name, targets] : forgotten) {
+      std::set<std::string> others(description.removable_targets.begin(),
+                                   description.removable_targets.end());
+      for (const vm::Disk& disk : description.disks) {
+        if (!targets.contains(disk.target)) others.insert(disk.target);
+      }
+      note_failure(vm::remove_forgotten(domain, name, targets, others));
+    }
+  }
+
+  void note_failure(const base::Status& status) {
+    if (status) return;
+    std::string words = status.error().what();
+    for (const auto& place : status.error().places()) {
+      words += ", " + place.kind + " " + place.name;
+    }
+    taken_.warnings.push_back(words + ": " + status.error().cause());
+  }
+
   base::Status note_differences(const vm::VmDescription& description) {
     ASSIGN_OR_RETURN(
         const vm::LiveDisks disks,
@@ -205,13 +282,12 @@ class SnapshotTaker {
   // Of a VM that is off, and looks as if it had never had the part.
   base::Status note_if_lost(const PartThatMayBeLost& part, const vm::Capture& capture,
                             const vm::VmDescription& description) {
-    const bool is_known = std::ranges::find(missing_, part.component,
-                                            &vm::MissingPart::component) !=
-                          missing_.end();
+    const bool is_known =
+        std::ranges::find(missing_, part.component, &vm::MissingPart::component) !=
+        missing_.end();
     if (is_known || holds(capture.files(), part.component)) return base::Done{};
-    ASSIGN_OR_RETURN(
-        const std::optional<catalog::Snapshot> earlier,
-        find_earlier_part(environment_, description.uuid, part.component));
+    ASSIGN_OR_RETURN(const std::optional<catalog::Snapshot> earlier,
+                     find_earlier_part(environment_, description.uuid, part.component));
     if (!earlier) return base::Done{};
     if (request_.missing == vm::Missing::kFails) {
       return base::Error(base::ErrorCode::kRefused, part.what)
@@ -229,27 +305,21 @@ class SnapshotTaker {
     return base::Done{};
   }
 
-  base::Status store_disks(archive::ArchiveWriter& writer, const vm::Capture& capture,
-                           const vm::VmDescription& description) {
+  base::Status store_all_disks(archive::ArchiveWriter& writer,
+                               const vm::Capture& capture,
+                               const vm::VmDescription& description) {
     const auto start = std::chrono::steady_clock::now();
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
     const PipelineLimits limits{Throttle(request_.read_limit, start),
                                 Throttle(request_.write_limit, start),
                                 std::min(cores, 4U)};
-    const std::uint32_t chunk_size = environment_.repository.document().chunk_size;
-    std::atomic<std::uint64_t> read_bytes = 0;
-    for (const std::unique_ptr<vm::DiskSource>& source : capture.disks()) {
-      const auto disk =
-          std::ranges::find(description.disks, source->target(), &vm::Disk::target);
-      ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
-                       writer.add_component("disk", source->target(),
-                                            archive::IdScope::kShared, source->size()));
-      RETURN_IF_ERROR(store_disk(*source, *component, writer, chunk_size, limits,
-                                 read_bytes, progress_of(source->target()), stop_));
-      RETURN_IF_ERROR(component->finish(disk == description.disks.end()
-                                            ? std::map<std::string, std::string>()
-                                            : disk_attributes(*disk)));
-    }
+    const auto progress = [this](const std::string& target) {
+      return progress_of(target);
+    };
+    ASSIGN_OR_RETURN(stored_, store_disks(capture, description, tracking_, writer,
+                                          environment_.repository.document().chunk_size,
+                                          limits, progress, stop_));
+    std::ranges::move(stored_.warnings, std::back_inserter(taken_.warnings));
     return base::Done{};
   }
 
@@ -292,13 +362,15 @@ class SnapshotTaker {
     manifest.cluster = request_.cluster;
     manifest.host = request_.host;
     manifest.created = capture.instant();
-    manifest.kind = "full";
-    manifest.read = "all";
+    manifest.kind = stored_.is_incremental ? "incremental" : "full";
+    manifest.read = stored_.is_incremental ? "changed" : "all";
     manifest.verdicts = judge(description, capture.files(), missing_, protection);
     for (const archive::ProtectionKeyFile& file : protection.files) {
       manifest.protection_keys.push_back(file.entry);
     }
     manifest.consistency = capture.facts();
+    manifest.consistency.merge(stored_.facts);
+    if (capture.has_checkpoint()) manifest.consistency[kCheckpointFact] = checkpoint_;
     manifest.consistency["pause_milliseconds"] =
         std::to_string(capture.pause().count());
     for (auto& [program, version] : vm::host_versions(environment_.connection)) {
@@ -329,7 +401,10 @@ class SnapshotTaker {
   const BackupRequest& request_;
   const std::string& vm_;
   const std::stop_token& stop_;
+  ChangeTracking tracking_;
+  std::string checkpoint_;
   std::vector<vm::MissingPart> missing_;
+  StoredDisks stored_;
   TakenSnapshot taken_;
 };
 

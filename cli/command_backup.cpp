@@ -4,6 +4,7 @@
 
 #include "backup/backup.h"
 #include "base/byte_count.h"
+#include "cli/backup_estimate.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
 #include "cli/open.h"
@@ -24,6 +25,8 @@ void add_options(options::options_description& described) {
   };
   auto add = described.add_options();
   add("all", "every VM that libvirt knows on this host");
+  add("full", "read disks whole, even where what changed is known");
+  add("estimate", "say what would be read, and take no snapshot");
   add("allow-incomplete",
       "go on when a part of a VM cannot be read; the verdict says so, exit status 4");
   add("scratch-dir", text("DIR"), "where QEMU keeps old blocks while it is read");
@@ -205,6 +208,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(request.read_limit, read_limit(values, "read-limit"));
   ASSIGN_OR_RETURN(request.write_limit, read_limit(values, "write-limit"));
   if (values.has("allow-incomplete")) request.missing = vm::Missing::kRecorded;
+  if (values.has("full")) request.reading = backup::Reading::kEverything;
   request.scratch_directory = values.one("scratch-dir");
   ASSIGN_OR_RETURN(const Configuration configuration, read_configuration(session));
   request.cluster = configuration.cluster;
@@ -232,6 +236,11 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
       .progress = [&](const std::string& vm,
                       const std::string& words) { progress.show(vm + ": " + words); },
   };
+  if (values.has("estimate")) {
+    ASSIGN_OR_RETURN(const auto estimates,
+                     backup::estimate_backup(environment, request));
+    return answer_estimates(session, estimates);
+  }
   auto outcomes = backup::run_backup(environment, request, session.surroundings().stop);
   progress.clear();
   if (!outcomes) return std::move(outcomes).error();

@@ -114,7 +114,8 @@ std::string recovery_sheet(const SheetFacts& facts) {
          std::string("<h1>Sealift recovery sheet</h1>\n<p>For the backups of ") +
          "<b>" + escaped(facts.cluster) + "</b>. Made on " +
          facts.made.text().substr(0, 10) + ", on the host " + escaped(facts.host) +
-         ", by Sealift " SEALIFT_VERSION ". Nothing on this sheet is secret; it is needed to be sure.</p>\n"
+         ", by Sealift " SEALIFT_VERSION
+         ". Nothing on this sheet is secret; it is needed to be sure.</p>\n"
          "<h2>Where the backups are</h2>\n<p>In a folder; the host above calls it "
          "<code>" +
          escaped(facts.place) +
@@ -143,7 +144,8 @@ std::string recovery_sheet(const SheetFacts& facts) {
          "libvirt, <code>sealift restore VM --identity KEY.pem --to-directory "
          "DIR</code> "
          "gives the disks and everything else as files. Without Sealift, "
-         "<code>format/emergency-restore.py</code> in the repository does the same with "
+         "<code>format/emergency-restore.py</code> in the repository does the same "
+         "with "
          "Debian's python3 alone; its <code>--help</code> says how.</p>\n"
          "<h2>Checked</h2>\n<table class=\"fill\">\n<tr><th>date</th><th>what was "
          "tried</th><th>name and signature</th></tr>\n"

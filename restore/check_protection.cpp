@@ -51,7 +51,8 @@ void check_protection(RestorePlan& plan, const archive::Manifest& manifest,
                       const ProtectionProof& proof, const vm::DefinitionFacts& facts) {
   const bool has_state =
       proof.state != StateProof::kNoVtpm && proof.state != StateProof::kNoState;
-  if (facts.has_vtpm && !has_state && archive::is_said_absent(manifest, "guest-state")) {
+  if (facts.has_vtpm && !has_state &&
+      archive::is_said_absent(manifest, "guest-state")) {
     check_never_started(plan, proof, facts);
     return;
   }

@@ -34,8 +34,7 @@ class Prepared final : public PreparedRestore {
   base::Result<vm::RebuiltDefinition> rebuild(const RestoreRequest& request,
                                               const vm::TargetHost& host,
                                               const std::string& xml) const;
-  base::Status look_at_secret(ProtectionProof proof,
-                              const vm::DefinitionFacts& facts);
+  base::Status look_at_secret(ProtectionProof proof, const vm::DefinitionFacts& facts);
   void list_steps();
 
   std::unique_ptr<Target> target_;

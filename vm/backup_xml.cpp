@@ -18,6 +18,8 @@ pugi::xml_node add_disk(pugi::xml_node disks, const std::string& target,
 
 }  // namespace
 
+std::string exported_bitmap(const std::string& target) { return "changes-" + target; }
+
 std::string backup_xml(const std::filesystem::path& socket,
                        const std::vector<PulledDisk>& disks,
                        const std::vector<std::string>& others) {
@@ -31,6 +33,12 @@ std::string backup_xml(const std::filesystem::path& socket,
   for (const PulledDisk& disk : disks) {
     pugi::xml_node node = add_disk(list, disk.target, "backup", "yes");
     node.append_attribute("type").set_value("file");
+    if (!disk.since.empty()) {
+      node.append_attribute("backupmode").set_value("incremental");
+      node.append_attribute("incremental").set_value(disk.since.c_str());
+      node.append_attribute("exportbitmap")
+          .set_value(exported_bitmap(disk.target).c_str());
+    }
     node.append_child("driver").append_attribute("type").set_value("qcow2");
     node.append_child("scratch").append_attribute("file").set_value(
         disk.scratch.c_str());

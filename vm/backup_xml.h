@@ -10,8 +10,12 @@ namespace sealift::vm {
 struct PulledDisk {
   std::string target;
   std::filesystem::path scratch;
-  bool has_checkpoint = false;  ///< qcow2: its bitmap has a place.
+  bool has_checkpoint = false;  ///< A new one; its bitmap has a place.
+  std::string since;  ///< The checkpoint from which changes are wanted; empty: none.
 };
+
+/// The bitmap of what changed on a disk that libvirt lets QEMU export beside it.
+std::string exported_bitmap(const std::string& target);
 
 /// `others`  The VM's disks and drives that are not read this way.
 std::string backup_xml(const std::filesystem::path& socket,

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,11 +42,23 @@ class LargeFile {
   virtual base::Status read(std::uint64_t offset, std::span<std::byte> bytes) const = 0;
 };
 
+/// Of a running VM: which disks are to know what changed since which checkpoint.
+struct ChangesWanted {
+  std::string since;
+  std::set<std::string> targets;
+};
+
 struct CaptureOptions {
   std::optional<std::filesystem::path>
       scratch_directory;  ///< Default: the domain's own.
-  std::string
-      checkpoint_prefix;  ///< Checkpoint names begin so ("sealift-REPOSITORY-").
+  /// Checkpoints of ours begin so ("sealift-REPOSITORY-").
+  std::string checkpoint_prefix;
+  /// The one to make at this instant, on disks that have a place for its bitmap, so
+  /// that a later capture can read what changed since; empty: none.
+  std::string checkpoint;
+  /// Of earlier snapshots that are still there: left alone.
+  std::set<std::string> known_checkpoints;
+  std::optional<ChangesWanted> changes;
   Missing missing = Missing::kFails;  ///< Of NVRAM and vTPM state.
   /// What is started as guard: a program whose main() calls run_as_capture_guard().
   std::filesystem::path guard_program = "/proc/self/exe";
@@ -53,8 +66,8 @@ struct CaptureOptions {
 
 /// A VM held still for its snapshot. Whatever happens (an error, a signal, kill -9 of
 /// this process), the guest is not left paused, and job, scratch files, socket and
-/// checkpoint are removed: by finish(), by the destructor, or by a small guard process
-/// that was started before the first step and outlives us.
+/// checkpoint are removed: by finish() (all but the checkpoint), by the destructor, or
+/// by a small guard process that was started before the first step and outlives us.
 class Capture {
  public:
   virtual ~Capture() = default;
@@ -75,6 +88,10 @@ class Capture {
   /// VM that was off: fails if it was started meanwhile. errors  kHypervisor, kIo: what
   /// is left behind is named.
   virtual base::Status finish() = 0;
+
+  /// Whether the checkpoint that was asked for was made. finish() leaves it, for the
+  /// snapshot that is written now; without a snapshot it is to be deleted.
+  virtual bool has_checkpoint() const = 0;
 };
 
 /// The live algorithm of design.md, section 4: pause, start a pull-mode backup job with

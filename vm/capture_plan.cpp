@@ -64,8 +64,12 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
     plan.disks.emplace_back(disk, way);
     plan.targets.push_back(disk.target);
     if (way == Way::kPull) {
-      pulled.push_back(
-          {disk.target, scratch.string() + "-" + disk.target, disk.format == "qcow2"});
+      const bool is_tracked =
+          options.changes && options.changes->targets.contains(disk.target);
+      if (is_tracked) plan.tracked.insert(disk.target);
+      pulled.push_back({disk.target, scratch.string() + "-" + disk.target,
+                        !options.checkpoint.empty() && disk.can_hold_bitmaps,
+                        is_tracked ? options.changes->since : std::string()});
       plan.traces.scratch_files.push_back(pulled.back().scratch);
     } else {
       others.push_back(disk.target);
@@ -79,9 +83,8 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
   plan.traces.socket = scratch;
   RETURN_IF_ERROR(check_socket_length(scratch));
   plan.backup_xml = backup_xml(scratch, pulled, others);
-  const std::string checkpoint = options.checkpoint_prefix + run;
-  plan.checkpoint_xml = checkpoint_xml(checkpoint, pulled, others);
-  if (!plan.checkpoint_xml.empty()) plan.traces.checkpoint = checkpoint;
+  plan.checkpoint_xml = checkpoint_xml(options.checkpoint, pulled, others);
+  if (!plan.checkpoint_xml.empty()) plan.traces.checkpoint = options.checkpoint;
   return plan;
 }
 

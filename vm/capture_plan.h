@@ -16,6 +16,7 @@ enum class Way {
 struct CapturePlan {
   CaptureTraces traces;  ///< Of a capture that has done everything.
   std::vector<std::pair<Disk, Way>> disks;
+  std::set<std::string> tracked;     ///< Targets whose changes are asked for.
   std::string backup_xml;            ///< Empty: no disk is pulled.
   std::string checkpoint_xml;        ///< Empty: none.
   std::vector<std::string> targets;  ///< Of all disks and drives.

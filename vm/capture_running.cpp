@@ -54,7 +54,10 @@ class RunningCapture final : public Capture {
   }
   RunningCapture(const RunningCapture&) = delete;
   RunningCapture& operator=(const RunningCapture&) = delete;
-  ~RunningCapture() override { static_cast<void>(finish()); }
+  ~RunningCapture() override { abandon(); }
+
+  // What went wrong first is what to tell; the next run reports what is left.
+  void abandon() { static_cast<void>(end()); }
 
   base::Status take(const VmDescription& vm, const CaptureOptions& options) {
     vm_name_ = vm.name;
@@ -93,7 +96,19 @@ class RunningCapture final : public Capture {
   }
   const std::map<std::string, std::string>& facts() const override { return facts_; }
 
+  bool has_checkpoint() const override { return has_checkpoint_; }
+
   base::Status finish() override {
+    if (!guard_) return base::Done{};
+    // From here on it is the next run that knows whether a snapshot goes with it.
+    has_checkpoint_ = !plan_.traces.checkpoint.empty();
+    plan_.traces.checkpoint.clear();
+    static_cast<void>(guard_->hold(plan_.traces));  // If it is dead, end() sees to it.
+    return end();
+  }
+
+ private:
+  base::Status end() {
     if (!guard_) return base::Done{};
     auto status = guard_->undo();
     if (!status && status.error().code() == base::ErrorCode::kIo) {
@@ -112,7 +127,6 @@ class RunningCapture final : public Capture {
     return base::Done{};
   }
 
- private:
   base::Status refuse_if_busy() {
     ASSIGN_OR_RETURN(const std::string socket, find_backup_socket(domain_));
     if (!socket.empty()) return busy_with_a_job("a backup job with socket " + socket);
@@ -236,7 +250,9 @@ class RunningCapture final : public Capture {
     for (const auto& [disk, way] : plan_.disks) {
       if (way == Way::kPull) {
         disks_.push_back(open_pulled_disk(
-            disk, plan_.traces.socket, *guard_, connections,
+            disk, plan_.traces.socket,
+            plan_.tracked.contains(disk.target) ? exported_bitmap(disk.target) : "",
+            *guard_, connections,
             [this](base::Error error) { return explain(std::move(error)); }));
       } else {
         ASSIGN_OR_RETURN(auto source, open_image_files(connection_, disk));
@@ -295,6 +311,7 @@ class RunningCapture final : public Capture {
   const Connection& connection_;
   Domain domain_;
   std::string vm_name_;
+  bool has_checkpoint_ = false;
   CapturePlan plan_;
   base::Timestamp instant_;
   milliseconds pause_{0};
@@ -316,8 +333,7 @@ base::Result<std::unique_ptr<Capture>> capture_running(const Connection& connect
   auto capture = std::make_unique<RunningCapture>(connection, domain);
   if (auto status = capture->take(description, options); !status) {
     base::Error error = std::move(status).error();
-    // What went wrong first is what to tell; the next run reports what is left.
-    static_cast<void>(capture->finish());
+    capture->abandon();
     return std::move(error).at("vm", description.name);
   }
   return std::unique_ptr<Capture>(std::move(capture));

@@ -134,6 +134,8 @@ class StoppedCapture final : public Capture {
   }
   const std::map<std::string, std::string>& facts() const override { return facts_; }
 
+  bool has_checkpoint() const override { return false; }
+
   base::Status finish() override {
     disks_.clear();
     large_files_.clear();

@@ -139,8 +139,8 @@ std::string component_name(const std::filesystem::path& path) {
 
 bool is_named_in(const std::filesystem::path& log, const std::filesystem::path& path) {
   const auto content = base::read_file(log, kLogLimit);
-  return content && base::as_text(content.value()).find(path.string()) !=
-                        std::string_view::npos;
+  return content &&
+         base::as_text(content.value()).find(path.string()) != std::string_view::npos;
 }
 
 base::Result<StateFiles> read_state_files(const VmDescription& vm, Missing missing) {

@@ -85,6 +85,8 @@ base::Status read_chain(Disk& disk) {
   disk.backing.clear();
   ASSIGN_OR_RETURN(ImageInfo info, read_image_info(disk.path, disk.format));
   disk.size = info.size;
+  disk.can_hold_bitmaps = info.can_hold_bitmaps;
+  disk.bitmaps = info.bitmaps;
   while (!info.backing.empty()) {
     const std::size_t depth = disk.backing.size();
     if (depth == kChainLimit) {

@@ -42,7 +42,9 @@ struct Disk {
   std::uint64_t size = 0;            ///< Bytes that the guest sees.
   bool is_read_only = false;
   bool is_shareable = false;
-  bool has_iothread = false;  ///< On the disk or its SCSI controller, live.
+  bool has_iothread = false;         ///< On the disk or its SCSI controller, live.
+  bool can_hold_bitmaps = false;     ///< Of the image that is written to.
+  std::vector<std::string> bitmaps;  ///< That lie in it, written when QEMU closes it.
 };
 
 struct Firmware {

@@ -20,6 +20,26 @@ using PieceSink =
 /// sink or is a hole.
 using Progress = std::function<base::Status(std::uint64_t offset)>;
 
+/// A disk of which it is known what changed since an earlier instant.
+class TrackedDisk {
+ public:
+  virtual ~TrackedDisk() = default;
+
+  /// As DiskSource::read_allocated(), but every piece in which something changed, and
+  /// no other; one that is zeros now comes as zeros.
+  virtual base::Status read_changed(std::uint32_t piece_size, unsigned jobs,
+                                    const PieceSink& sink, const Progress& progress,
+                                    std::stop_token stop) = 0;
+
+  /// Whether nothing in the `size` bytes from `offset` is said to have changed.
+  /// One thread at a time. errors  as DiskSource::read_allocated().
+  virtual base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) = 0;
+
+  /// Fills `bytes` from `offset`, all inside the disk, changed or not.
+  /// One thread at a time. errors  as DiskSource::read_allocated().
+  virtual base::Status read(std::uint64_t offset, std::span<std::byte> bytes) = 0;
+};
+
 /// Ownership  Belongs to its Capture, which outlives it.
 class DiskSource {
  public:
@@ -36,6 +56,9 @@ class DiskSource {
   virtual base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
                                       const PieceSink& sink, const Progress& progress,
                                       std::stop_token stop) = 0;
+
+  /// Null: nothing is known of what changed. Belongs to this.
+  virtual TrackedDisk* changes() { return nullptr; }
 };
 
 }  // namespace sealift::vm

@@ -11,6 +11,20 @@ namespace {
 
 constexpr auto kLimit = std::chrono::seconds(60);
 
+// "0.10" is version 2 of qcow2, without room for bitmaps.
+void read_bitmaps(const base::Json& image, ImageInfo& info) {
+  const auto specific = image.find("format-specific");
+  if (specific == image.end() || !specific->contains("data")) return;
+  const base::Json& data = (*specific)["data"];
+  info.can_hold_bitmaps = data.is_object() && data.value("compat", "") == "1.1";
+  if (!data.is_object() || !data.contains("bitmaps")) return;
+  for (const base::Json& bitmap : data["bitmaps"]) {
+    if (const auto name = base::json_string(bitmap, "name")) {
+      info.bitmaps.push_back(name.value());
+    }
+  }
+}
+
 base::Result<ImageInfo> read_json(const std::string& text) {
   ASSIGN_OR_RETURN(const base::Json image, base::parse_strict_json(text));
   ImageInfo info;
@@ -19,6 +33,7 @@ base::Result<ImageInfo> read_json(const std::string& text) {
     return base::Error(base::ErrorCode::kRefused,
                        "a disk image is encrypted by QEMU (LUKS)");
   }
+  read_bitmaps(image, info);
   if (!image.contains("backing-filename")) return info;
   const char* name = image.contains("full-backing-filename") ? "full-backing-filename"
                                                              : "backing-filename";

@@ -5,15 +5,18 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
 namespace sealift::vm {
 
 struct ImageInfo {
-  std::uint64_t size = 0;         ///< Bytes that a guest sees.
-  std::filesystem::path backing;  ///< Absolute; empty: none.
-  std::string backing_format;     ///< Empty: the image does not state it.
+  std::uint64_t size = 0;            ///< Bytes that a guest sees.
+  std::filesystem::path backing;     ///< Absolute; empty: none.
+  std::string backing_format;        ///< Empty: the image does not state it.
+  bool can_hold_bitmaps = false;     ///< qcow2 of version 3: a place for dirty bitmaps.
+  std::vector<std::string> bitmaps;  ///< Names of those that lie in it.
 };
 
 /// Reads `path` as `format`, also while a VM writes to it.

@@ -1,10 +1,7 @@
 // What an earlier run of ours left behind on a VM.
-#include <libvirt/virterror.h>
-
-#include <cstdlib>
-
 #include "vm/capture.h"
 #include "vm/capture_names.h"
+#include "vm/checkpoints.h"
 #include "vm/domain_folder.h"
 #include "vm/overlay.h"
 #include "vm/overlay_files.h"
@@ -15,27 +12,6 @@ namespace sealift::vm {
 namespace {
 
 constexpr auto kLockPatience = std::chrono::seconds(15);
-
-using Checkpoint = base::Handle<virDomainCheckpoint, virDomainCheckpointFree>;
-
-base::Result<std::vector<std::string>> find_checkpoints(const Domain& domain,
-                                                        const std::string& prefix) {
-  virDomainCheckpointPtr* found = nullptr;
-  const int count = virDomainListAllCheckpoints(domain.get(), &found, 0);
-  if (count < 0) {
-    if (virGetLastErrorCode() == VIR_ERR_NO_SUPPORT) return std::vector<std::string>();
-    return take_libvirt_error(base::ErrorCode::kHypervisor,
-                              "cannot list the VM's checkpoints");
-  }
-  std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) {
-    const Checkpoint checkpoint(found[i]);
-    const std::string name = virDomainCheckpointGetName(checkpoint.get());
-    if (!prefix.empty() && name.starts_with(prefix)) names.push_back(name);
-  }
-  std::free(found);  // NOLINT(cppcoreguidelines-no-malloc): libvirt's way
-  return names;
-}
 
 class CleanUp {
  public:
@@ -111,9 +87,11 @@ class CleanUp {
   }
 
   base::Status delete_checkpoints() {
-    ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                     find_checkpoints(domain_, options_.checkpoint_prefix));
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, list_checkpoints(domain_));
+    const std::string& prefix = options_.checkpoint_prefix;
     for (const std::string& name : names) {
+      const bool is_ours = !prefix.empty() && name.starts_with(prefix);
+      if (!is_ours || options_.known_checkpoints.contains(name)) continue;
       RETURN_IF_ERROR(delete_checkpoint(domain_, name));
       note("its checkpoint " + name + " was deleted");
     }

@@ -8,13 +8,32 @@ namespace sealift::vm {
 
 namespace {
 
-class PulledDiskSource final : public DiskSource {
+// The pieces that changed, for read_pieces(): all else counts as hole.
+class ChangedPieces final : public DiskReader {
  public:
-  PulledDiskSource(const Disk& disk, std::filesystem::path socket, GuardProcess& guard,
-                   unsigned most_connections, ExplainFailure explain)
+  explicit ChangedPieces(NbdReader& reader) : reader_(reader) {}
+
+  base::Result<std::vector<Extent>> extents(std::uint64_t offset,
+                                            std::uint64_t size) override {
+    return reader_.changes(offset, size);
+  }
+  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    return reader_.read(offset, bytes);
+  }
+
+ private:
+  NbdReader& reader_;
+};
+
+class PulledDiskSource final : public DiskSource, public TrackedDisk {
+ public:
+  PulledDiskSource(const Disk& disk, std::filesystem::path socket, std::string bitmap,
+                   GuardProcess& guard, unsigned most_connections,
+                   ExplainFailure explain)
       : target_(disk.target),
         size_(disk.size),
         socket_(std::move(socket)),
+        bitmap_(std::move(bitmap)),
         guard_(guard),
         most_connections_(most_connections),
         explain_(std::move(explain)) {}
@@ -25,27 +44,61 @@ class PulledDiskSource final : public DiskSource {
   base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
                               const PieceSink& sink, const Progress& progress,
                               std::stop_token stop) override {
-    if (auto status = connect_all(std::clamp(jobs, 1U, most_connections_)); !status) {
-      return explain_(std::move(status).error()).at("disk", target_);
-    }
+    if (auto status = connect_all(jobs); !status) return told(std::move(status));
     std::vector<DiskReader*> readers;
     for (const auto& reader : readers_) readers.push_back(reader.get());
-    if (auto status = read_pieces(readers, size_, piece_size, sink, progress, stop);
-        !status) {
-      return explain_(std::move(status).error()).at("disk", target_);
+    return told(read_pieces(readers, size_, piece_size, sink, progress, stop));
+  }
+
+  TrackedDisk* changes() override { return bitmap_.empty() ? nullptr : this; }
+
+  base::Status read_changed(std::uint32_t piece_size, unsigned jobs,
+                            const PieceSink& sink, const Progress& progress,
+                            std::stop_token stop) override {
+    if (auto status = connect_all(jobs); !status) return told(std::move(status));
+    std::vector<std::unique_ptr<ChangedPieces>> pieces;
+    std::vector<DiskReader*> readers;
+    for (const auto& reader : readers_) {
+      pieces.push_back(std::make_unique<ChangedPieces>(*reader));
+      readers.push_back(pieces.back().get());
     }
-    return base::Done{};
+    return told(read_pieces(readers, size_, piece_size, sink, progress, stop));
+  }
+
+  base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
+    if (auto status = connect_all(1); !status) return told(std::move(status)).error();
+    for (const std::uint64_t end = offset + size; offset < end;) {
+      auto extents = readers_.front()->changes(offset, end - offset);
+      if (!extents) return told(std::move(extents).error()).error();
+      for (const Extent& extent : extents.value()) {
+        if (!extent.is_hole) return false;
+        offset += extent.size;
+      }
+    }
+    return true;
+  }
+
+  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    if (auto status = connect_all(1); !status) return told(std::move(status));
+    return told(readers_.front()->read(offset, bytes));
   }
 
  private:
-  base::Status connect_all(unsigned count) {
+  base::Status told(base::Status status) const {
+    if (status) return status;
+    return explain_(std::move(status).error()).at("disk", target_);
+  }
+
+  base::Status connect_all(unsigned jobs) {
+    const unsigned count = std::clamp(jobs, 1U, most_connections_);
     while (readers_.size() < count) {
       // The guard has it before it is connected: it must know every connection, and
       // end those whose handshake we did not live to finish.
       ASSIGN_OR_RETURN(base::FileDescriptor socket, make_socket());
       RETURN_IF_ERROR(guard_.hold_socket(socket.get()));
       RETURN_IF_ERROR(connect_to_socket(socket, socket_.string()));
-      ASSIGN_OR_RETURN(auto reader, NbdReader::open(std::move(socket), target_));
+      ASSIGN_OR_RETURN(auto reader,
+                       NbdReader::open(std::move(socket), target_, bitmap_));
       if (reader->size() != size_) {
         return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
       }
@@ -57,6 +110,7 @@ class PulledDiskSource final : public DiskSource {
   std::string target_;
   std::uint64_t size_;
   std::filesystem::path socket_;
+  std::string bitmap_;  // Empty: none.
   GuardProcess& guard_;
   unsigned most_connections_;
   ExplainFailure explain_;
@@ -65,13 +119,11 @@ class PulledDiskSource final : public DiskSource {
 
 }  // namespace
 
-std::unique_ptr<DiskSource> open_pulled_disk(const Disk& disk,
-                                             const std::filesystem::path& socket,
-                                             GuardProcess& guard,
-                                             unsigned most_connections,
-                                             ExplainFailure explain) {
-  return std::make_unique<PulledDiskSource>(disk, socket, guard, most_connections,
-                                            std::move(explain));
+std::unique_ptr<DiskSource> open_pulled_disk(
+    const Disk& disk, const std::filesystem::path& socket, const std::string& bitmap,
+    GuardProcess& guard, unsigned most_connections, ExplainFailure explain) {
+  return std::make_unique<PulledDiskSource>(disk, socket, bitmap, guard,
+                                            most_connections, std::move(explain));
 }
 
 }  // namespace sealift::vm

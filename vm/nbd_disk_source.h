@@ -18,12 +18,12 @@ using ExplainFailure = std::function<base::Error(base::Error)>;
 ///
 /// explain  Says why reading failed, if something outside ended it; else returns the
 ///          error as it is.
+/// bitmap  What the job exports of what changed; empty: nothing.
 /// guard  Gets a copy of each socket before anything is said on it; outlives the
-/// source. most_connections  1 or more.
-std::unique_ptr<DiskSource> open_pulled_disk(const Disk& disk,
-                                             const std::filesystem::path& socket,
-                                             GuardProcess& guard,
-                                             unsigned most_connections,
-                                             ExplainFailure explain);
+///        source.
+/// most_connections  1 or more.
+std::unique_ptr<DiskSource> open_pulled_disk(
+    const Disk& disk, const std::filesystem::path& socket, const std::string& bitmap,
+    GuardProcess& guard, unsigned most_connections, ExplainFailure explain);
 
 }  // namespace sealift::vm

@@ -15,6 +15,9 @@ namespace sealift::vm {
 namespace {
 
 constexpr const char* kContext = LIBNBD_CONTEXT_BASE_ALLOCATION;
+// QEMU, docs/interop/nbd.txt.
+constexpr const char* kBitmapContext = "qemu:dirty-bitmap:";
+constexpr std::uint32_t kIsDirty = 1;
 // Lengths of NBD requests have 32 bits.
 constexpr std::uint64_t kQuestionLimit = 2 * base::kGiB;
 
@@ -31,13 +34,22 @@ base::Error answered_error(nbd_handle* handle, std::string what) {
   return base::Error(base::ErrorCode::kRefused, std::move(what)).because(error.cause());
 }
 
+// What is asked of a server that answers for several contexts at once.
+struct Question {
+  std::string context;
+  std::uint32_t flag;
+  bool is_hole_if_set;
+  std::vector<Extent> answer;
+};
+
 // Called by libnbd; `entries` are pairs of a length and its flags.
 int note_extents(void* user_data, const char* context, std::uint64_t /*offset*/,
                  std::uint32_t* entries, std::size_t count, int* /*error*/) {
-  if (std::strcmp(context, kContext) != 0) return 0;
-  auto& found = *static_cast<std::vector<Extent>*>(user_data);
+  auto& question = *static_cast<Question*>(user_data);
+  if (question.context != context) return 0;
   for (std::size_t i = 0; i + 1 < count; i += 2) {
-    found.push_back({entries[i], (entries[i + 1] & LIBNBD_STATE_ZERO) != 0});
+    const bool is_set = (entries[i + 1] & question.flag) != 0;
+    question.answer.push_back({entries[i], is_set == question.is_hole_if_set});
   }
   return 0;
 }
@@ -76,14 +88,18 @@ base::Status connect_to_socket(const base::FileDescriptor& socket,
   return base::Done{};
 }
 
-base::Result<std::unique_ptr<NbdReader>> NbdReader::open(
-    base::FileDescriptor socket, const std::string& export_name) {
+base::Result<std::unique_ptr<NbdReader>> NbdReader::open(base::FileDescriptor socket,
+                                                         const std::string& export_name,
+                                                         const std::string& bitmap) {
   std::unique_ptr<NbdReader> reader(new NbdReader);
   reader->handle_.reset(nbd_create());
   nbd_handle* handle = reader->handle_.get();
   if (handle == nullptr) return nbd_error("cannot make an NBD client");
+  if (!bitmap.empty()) reader->bitmap_context_ = kBitmapContext + bitmap;
+  const char* bitmap_context = reader->bitmap_context_.c_str();
   if (nbd_set_export_name(handle, export_name.c_str()) != 0 ||
       nbd_add_meta_context(handle, kContext) != 0 ||
+      (!bitmap.empty() && nbd_add_meta_context(handle, bitmap_context) != 0) ||
       nbd_set_pread_initialize(handle, false) != 0 ||
       nbd_connect_socket(handle, socket.release()) != 0) {
     return nbd_error("cannot reach the disk over NBD");
@@ -91,27 +107,44 @@ base::Result<std::unique_ptr<NbdReader>> NbdReader::open(
   const std::int64_t size = nbd_get_size(handle);
   if (size < 0) return nbd_error("cannot learn the disk's size over NBD");
   reader->size_ = static_cast<std::uint64_t>(size);
+  if (!bitmap.empty() && nbd_can_meta_context(handle, bitmap_context) != 1) {
+    return base::Error(base::ErrorCode::kIo,
+                       "the NBD server does not say what changed on the disk");
+  }
   return reader;
 }
 
-base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
-                                                     std::uint64_t size) {
-  size = std::min(size, kQuestionLimit);
-  if (nbd_can_meta_context(handle_.get(), kContext) != 1) {
-    return std::vector<Extent>{{size, false}};
-  }
-  std::vector<Extent> found;
-  const nbd_extent_callback callback{note_extents, &found, nullptr};
-  if (nbd_block_status(handle_.get(), size, offset, callback, 0) != 0) {
+base::Result<std::vector<Extent>> NbdReader::ask(const std::string& context,
+                                                 std::uint32_t wanted_flag,
+                                                 bool is_hole_if_set,
+                                                 std::uint64_t offset,
+                                                 std::uint64_t size) {
+  Question question{context, wanted_flag, is_hole_if_set, {}};
+  const nbd_extent_callback callback{note_extents, &question, nullptr};
+  if (nbd_block_status(handle_.get(), std::min(size, kQuestionLimit), offset, callback,
+                       0) != 0) {
     return answered_error(handle_.get(), "cannot list what the disk holds")
         .at("offset", std::to_string(offset));
   }
-  if (found.empty()) {
+  if (question.answer.empty()) {
     return base::Error(base::ErrorCode::kIo,
                        "the NBD server does not say what it holds")
         .at("offset", std::to_string(offset));
   }
-  return found;
+  return std::move(question.answer);
+}
+
+base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
+                                                     std::uint64_t size) {
+  if (nbd_can_meta_context(handle_.get(), kContext) != 1) {
+    return std::vector<Extent>{{std::min(size, kQuestionLimit), false}};
+  }
+  return ask(kContext, LIBNBD_STATE_ZERO, true, offset, size);
+}
+
+base::Result<std::vector<Extent>> NbdReader::changes(std::uint64_t offset,
+                                                     std::uint64_t size) {
+  return ask(bitmap_context_, kIsDirty, false, offset, size);
 }
 
 base::Status NbdReader::read(std::uint64_t offset, std::span<std::byte> bytes) {

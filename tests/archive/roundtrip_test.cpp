@@ -51,6 +51,55 @@ TEST_CASE("a snapshot comes back byte for byte", "[archive]") {
   CHECK(reader->volumes_needed({}).value().size() == snapshot.volumes);
 }
 
+TEST_CASE("a disk goes on from an earlier snapshot with what changed alone",
+          "[archive]") {
+  ArchiveFixture fixture;
+  TestContent content = default_content();
+  const CommittedSnapshot first = fixture.write(content).value();
+  const Volume first_volume = fixture.open(volume_name(first.id, 1)).value();
+  TestLocator locator = fixture.locate_all();
+  // As a host that backs up reads it: without a recovery key.
+  const auto earlier = fixture.read(first_volume, locator, nullptr).value();
+  TreeView view = must(earlier->view(component_of(*earlier, "disk")));
+
+  SECTION("the earlier tree knows what a chunk holds, by its id") {
+    CHECK(must(view.holds(0, content.disk[0])));
+    CHECK(must(view.holds(5, content.disk[0])));
+    CHECK_FALSE(must(view.holds(0, content.disk[2])));
+    CHECK_FALSE(must(view.holds(0, repeated(kTestChunkSize, 0))));
+    CHECK(must(view.holds(1, repeated(kTestChunkSize, 0))));
+    CHECK_FALSE(must(view.holds(1, content.disk[0])));
+    CHECK(must(view.holds(7, content.disk[7])));
+    CHECK(must(view.id_at(1)).is_zero());
+  }
+  SECTION("only a disk's tree can be looked at so") {
+    CHECK(earlier->view(component_of(*earlier, "guest-state")).error().code() ==
+          base::ErrorCode::kDefect);
+  }
+  SECTION("changed, new and emptied chunks") {
+    fixture.position = {2, first.record_digest};
+    const auto writer = fixture.begin(0xb0).value();
+    const auto disk = must(writer->continue_disk("vda", view));
+    const std::map<std::uint64_t, base::Bytes> changes{{0, repeated(kTestChunkSize, 0)},
+                                                       {1, noise(kTestChunkSize, 9)},
+                                                       {7, noise(1000, 10)}};
+    for (const auto& [number, chunk] : changes) {
+      content.disk[number] = chunk;
+      REQUIRE(disk->put(number, chunk));
+    }
+    REQUIRE(disk->finish({}));
+    CHECK(writer->counts().data_bytes == kTestChunkSize + 1000);
+    const auto second =
+        must(writer->commit(ArchiveFixture::description(), {}, fixture.position));
+    locator = fixture.locate_all();
+    const auto reader =
+        must(fixture.read(must(fixture.open(volume_name(second.id, 1))), locator));
+    CHECK(must(reader->read_whole(component_of(*reader, "disk"), 1U << 24U)) ==
+          whole_disk(content));
+    CHECK(must(reader->volumes_needed({})).size() == 2);
+  }
+}
+
 TEST_CASE("an archive of nothing is an archive", "[archive]") {
   const ArchiveFixture fixture;
   const auto writer = fixture.begin().value();

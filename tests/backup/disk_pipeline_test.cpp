@@ -88,6 +88,10 @@ class CountingArchive final : public archive::ArchiveWriter {
       std::string, std::string, archive::IdScope, std::uint64_t) override {
     return base::Error(base::ErrorCode::kRefused, "not asked for here");
   }
+  base::Result<std::unique_ptr<archive::ComponentWriter>> continue_disk(
+      std::string, const archive::TreeView&) override {
+    return base::Error(base::ErrorCode::kRefused, "not asked for here");
+  }
   base::Status add_file(std::string, std::string, base::ByteView,
                         std::map<std::string, std::string>) override {
     return base::Done{};
@@ -116,7 +120,8 @@ TEST_CASE("every allocated chunk of a disk is stored under its number", "[backup
   std::atomic<std::uint64_t> read_bytes = 0;
   std::uint64_t shown = 0;
 
-  REQUIRE(store_disk(disk, component, archive, kChunk, unlimited(4), read_bytes,
+  REQUIRE(store_disk(disk, Pieces::kAllocated, component, archive, kChunk, unlimited(4),
+                     read_bytes,
                      [&](std::uint64_t offset, std::uint64_t) { shown = offset; }, {}));
 
   REQUIRE(component.chunks.size() == 5);
@@ -134,8 +139,8 @@ TEST_CASE("an archive that refuses a chunk fails the disk by name", "[backup]") 
   const CountingArchive archive;
   std::atomic<std::uint64_t> read_bytes = 0;
 
-  const auto status = store_disk(disk, component, archive, kChunk, unlimited(2),
-                                 read_bytes, nullptr, {});
+  const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
+                                 unlimited(2), read_bytes, nullptr, {});
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kIo);
@@ -150,8 +155,8 @@ TEST_CASE("a stop ends the disk as interrupted", "[backup]") {
   std::stop_source source;
   source.request_stop();
 
-  const auto status = store_disk(disk, component, archive, kChunk, unlimited(2),
-                                 read_bytes, nullptr, source.get_token());
+  const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
+                                 unlimited(2), read_bytes, nullptr, source.get_token());
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kInterrupted);

@@ -94,7 +94,8 @@ class CatalogScene {
     must(catalog.refresh(opened, &opened_keys, host.id(), {},
                          catalog::Unbelieved::kSkip));
     const auto writer = must(archive::ArchiveWriter::begin(
-        opened, opened_keys, host.key(), catalog, backup.created,
+        opened, opened_keys, host.key(), catalog,
+        must(archive::ArchiveWriter::draw_id()), backup.created,
         {.volume_size = backup.volume_size, .zstd_level = 1}));
     const std::uint64_t size = backup.chunks.size() * archive::kMinChunkSize;
     const auto disk =
@@ -143,7 +144,8 @@ class CatalogScene {
                                                      const catalog::Catalog& catalog) {
     const archive::RepositoryKeys opened_keys = keys();
     auto writer = must(archive::ArchiveWriter::begin(
-        opened, opened_keys, host.key(), catalog, backup.created,
+        opened, opened_keys, host.key(), catalog,
+        must(archive::ArchiveWriter::draw_id()), backup.created,
         {.volume_size = backup.volume_size, .zstd_level = 1}));
     const std::uint64_t size = backup.chunks.size() * archive::kMinChunkSize;
     const auto disk =

@@ -108,8 +108,8 @@ TEST_CASE("a recovery key with a passphrase opens with it and not without", "[cl
               .status == 12);
   }
   SECTION("a file that is not there is named, and not taken for the key") {
-    const Outcome outcome = host.run({"keyvault", "inspect", out, "--passphrase-file",
-                                        host.path("no-such-file")});
+    const Outcome outcome = host.run(
+        {"keyvault", "inspect", out, "--passphrase-file", host.path("no-such-file")});
     CHECK(outcome.status == 10);
     CHECK_THAT(outcome.error, StartsWith("error: the passphrase file is not there\n"));
     CHECK_THAT(outcome.error, !Contains("--identity"));

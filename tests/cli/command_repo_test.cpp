@@ -102,7 +102,8 @@ TEST_CASE("repo init goes on where an interrupted one stopped", "[cli]") {
     CAPTURE(again.error);
     CHECK(again.status == 0);
     CHECK(host.run({"list"}).status == 0);
-    CHECK_FALSE(std::filesystem::exists(host.path("repository/format/.partial-0123456789abcdef")));
+    CHECK_FALSE(std::filesystem::exists(
+        host.path("repository/format/.partial-0123456789abcdef")));
   }
   SECTION("but not beside anything else, which is untouched") {
     std::string other;

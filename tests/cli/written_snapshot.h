@@ -66,10 +66,11 @@ inline std::string write_snapshot(const CommandLine& host,
           .value();
   const archive::RepositoryKeys keys = repository.keys(vault).value();
   const NothingKnown nothing_known;
-  const auto writer =
-      archive::ArchiveWriter::begin(repository, keys, vault.signing_key(),
-                                    nothing_known, base::Timestamp(wanted.created), {})
-          .value();
+  const auto writer = archive::ArchiveWriter::begin(
+                          repository, keys, vault.signing_key(), nothing_known,
+                          archive::ArchiveWriter::draw_id().value(),
+                          base::Timestamp(wanted.created), {})
+                          .value();
   const std::string domain = "<domain/>";
   REQUIRE(writer->add_file("config", "domain.xml", base::as_bytes(domain), {}));
   const std::uint64_t size = 3 * repository.document().chunk_size;

@@ -78,6 +78,7 @@ base::Status run(const std::vector<std::string>& words) {
   ASSIGN_OR_RETURN(const vm::Domain domain, vm::find_domain(connection, words[1]));
   vm::CaptureOptions options;
   options.checkpoint_prefix = "sealift-probe-";
+  options.checkpoint = "sealift-probe-1";
   if (const char* folder = std::getenv("PROBE_SCRATCH"))
     options.scratch_directory = folder;
   ASSIGN_OR_RETURN(const auto cleaned,

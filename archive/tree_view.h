@@ -1,0 +1,45 @@
+// The tree of a component that is stored: its ids, without the content.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "archive/page.h"
+
+namespace sealift::archive {
+
+/// What an incremental goes on from. Needs no recovery key: pages are metadata, and
+/// what a disk holds now is compared by its id. Holds one page a level. Threads: one at
+/// a time.
+class TreeView {
+ public:
+  /// `ids` has the id key of the component's scope.
+  TreeView(TreeShape shape, const ChunkId& root, LoadPage load,
+           keyvault::HmacSha256 ids);
+
+  const TreeShape& shape() const noexcept { return shape_; }
+  const ChunkId& root() const noexcept { return root_; }
+  const LoadPage& load() const noexcept { return load_; }
+
+  /// The id of chunk `number`, below shape().chunks(); zero: a hole.
+  /// errors  what LoadPage returns, with the place offset.
+  base::Result<ChunkId> id_at(std::uint64_t number);
+
+  /// Whether chunk `number` was stored as `content`, all of the chunk's bytes.
+  /// errors  as id_at().
+  base::Result<bool> holds(std::uint64_t number, base::ByteView content);
+
+ private:
+  struct Place {
+    std::uint64_t number = 0;  ///< Of the page within its level.
+    Page page;
+  };
+
+  TreeShape shape_;
+  ChunkId root_;
+  LoadPage load_;
+  keyvault::HmacSha256 ids_;
+  std::vector<std::optional<Place>> places_;  ///< places_[l - 1]: of level l.
+};
+
+}  // namespace sealift::archive

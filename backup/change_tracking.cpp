@@ -1,0 +1,165 @@
+#include "backup/change_tracking.h"
+
+#include <algorithm>
+
+#include "backup/stored_snapshot.h"
+#include "base/byte_count.h"
+#include "vm/checkpoints.h"
+
+namespace sealift::backup {
+
+namespace {
+
+constexpr std::size_t kNameDigits = 16;
+
+std::string words_of(const base::Error& error) {
+  return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
+}
+
+bool is_usable(const catalog::Snapshot& snapshot, const archive::SignerId& own) {
+  // Frames of another host do not count as stored (design.md, section 3).
+  return snapshot.is_opened && snapshot.verdict != "damaged" && snapshot.signer == own;
+}
+
+// Why a disk cannot go on from the earlier snapshot.
+struct Obstacle {
+  std::string reason;
+  bool is_fault = false;  ///< It could, until something happened.
+};
+
+std::optional<Obstacle> obstacle_of(
+    const vm::Disk& disk, const archive::Component* earlier,
+    const std::map<std::string, std::optional<std::uint64_t>>& changed) {
+  if (earlier == nullptr) return Obstacle{"the earlier snapshot does not hold it"};
+  if (!disk.can_hold_bitmaps) return Obstacle{"its image has no place to note changes"};
+  const auto noted = changed.find(disk.target);
+  if (noted == changed.end()) return Obstacle{"no changes were noted on it"};
+  if (!noted->second) {
+    return Obstacle{
+        "what was noted of its changes is lost (a crash of QEMU, or another "
+        "image)",
+        true};
+  }
+  if (earlier->size != disk.size) {
+    return Obstacle{"it was resized from " + base::ByteCount(earlier->size).text() +
+                        " to " + base::ByteCount(disk.size).text(),
+                    true};
+  }
+  return std::nullopt;
+}
+
+// Whether one should be there: the newest snapshot of this host made one.
+ChangeTracking without_checkpoint(const BackupEnvironment& environment,
+                                  const std::vector<catalog::Snapshot>& snapshots,
+                                  const archive::SignerId& own,
+                                  ChangeTracking tracking) {
+  for (const catalog::Snapshot& snapshot : snapshots) {
+    if (!is_usable(snapshot, own)) continue;
+    const auto reader = open_stored(environment, snapshot);
+    if (!reader) continue;
+    if (!reader.value()->manifest().consistency.contains(kCheckpointFact)) break;
+    tracking.give_up_broken("the checkpoint of the earlier snapshot is gone");
+    return tracking;
+  }
+  tracking.give_up("no earlier snapshot of this host left a checkpoint");
+  return tracking;
+}
+
+}  // namespace
+
+std::string checkpoint_prefix(const archive::RepositoryId& repository) {
+  return "sealift-" + repository.hex().substr(0, kNameDigits) + "-";
+}
+
+std::string checkpoint_name(const archive::RepositoryId& repository,
+                            const archive::ArchiveId& snapshot) {
+  return checkpoint_prefix(repository) + snapshot.hex().substr(0, kNameDigits);
+}
+
+base::Result<std::set<std::string>> checkpoints_of(const BackupEnvironment& environment,
+                                                   const base::Uuid& vm) {
+  ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
+                   environment.catalog.list(vm.text()));
+  std::set<std::string> names;
+  for (const catalog::Snapshot& snapshot : snapshots) {
+    names.insert(checkpoint_name(environment.repository.id(), snapshot.id));
+  }
+  return names;
+}
+
+const archive::Component* ChangeTracking::disk(const std::string& target) const {
+  if (!earlier) return nullptr;
+  for (const archive::Component& component : earlier->manifest().components) {
+    if (component.kind == "disk" && component.name == target) return &component;
+  }
+  return nullptr;
+}
+
+void ChangeTracking::give_up(const std::string& reason) {
+  for (const std::string& target : targets) whole[target] = reason;
+  targets.clear();
+}
+
+void ChangeTracking::give_up_broken(const std::string& reason) {
+  for (const std::string& target : targets) broken[target] = reason;
+  give_up(reason);
+}
+
+base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
+                                          const BackupRequest& request,
+                                          const vm::Domain& domain,
+                                          const vm::VmDescription& description) {
+  ChangeTracking tracking;
+  for (const vm::Disk& disk : description.disks) tracking.targets.insert(disk.target);
+  const archive::RepositoryId& repository = environment.repository.id();
+  ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
+                   environment.catalog.list(description.uuid.text()));
+  if (description.active_xml.empty()) {
+    tracking.give_up("the VM is off");
+    return tracking;
+  }
+  if (request.reading == Reading::kEverything) {
+    tracking.give_up("asked for with --full");
+    return tracking;
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> there, vm::list_checkpoints(domain));
+  const archive::SignerId own = environment.vault.signing_key().public_key().id();
+  const auto found =
+      std::ranges::find_if(snapshots, [&](const catalog::Snapshot& snapshot) {
+        const std::string name = checkpoint_name(repository, snapshot.id);
+        return is_usable(snapshot, own) &&
+               std::ranges::find(there, name) != there.end();
+      });
+  if (found == snapshots.end()) {
+    return without_checkpoint(environment, snapshots, own, std::move(tracking));
+  }
+  tracking.since = checkpoint_name(repository, found->id);
+  const auto changed = vm::changed_since(domain, tracking.since);
+  if (!changed) {
+    tracking.give_up_broken("the checkpoint of the earlier snapshot is of no use: " +
+                            words_of(changed.error()));
+    return tracking;
+  }
+  auto reader = open_stored(environment, *found);
+  if (!reader) {
+    tracking.give_up_broken("the earlier snapshot cannot be read: " +
+                            words_of(reader.error()));
+    return tracking;
+  }
+  tracking.earlier = std::move(reader).value();
+  tracking.earlier_id = found->id;
+  for (const vm::Disk& disk : description.disks) {
+    const auto obstacle =
+        obstacle_of(disk, tracking.disk(disk.target), changed.value());
+    if (!obstacle) {
+      tracking.changed[disk.target] = changed->at(disk.target).value();
+      continue;
+    }
+    tracking.targets.erase(disk.target);
+    tracking.whole[disk.target] = obstacle->reason;
+    if (obstacle->is_fault) tracking.broken[disk.target] = obstacle->reason;
+  }
+  return tracking;
+}
+
+}  // namespace sealift::backup

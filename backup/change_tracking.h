@@ -1,0 +1,58 @@
+// Which disks of a VM need not be read whole, because an earlier snapshot is there and
+// QEMU has noted what changed since.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "archive/snapshot_reader.h"
+#include "backup/backup.h"
+#include "vm/description.h"
+
+namespace sealift::backup {
+
+/// In the manifest's consistency: the name of the checkpoint that was left.
+constexpr const char* kCheckpointFact = "checkpoint";
+
+/// "sealift-REPOSITORY-SNAPSHOT", 16 digits each: whoever finds it knows whose it is.
+std::string checkpoint_name(const archive::RepositoryId& repository,
+                            const archive::ArchiveId& snapshot);
+/// What all names of the repository's checkpoints begin with.
+std::string checkpoint_prefix(const archive::RepositoryId& repository);
+
+/// Of every snapshot of the VM in the repository, whether it is still there or not.
+/// errors  As catalog::Catalog::list().
+base::Result<std::set<std::string>> checkpoints_of(const BackupEnvironment& environment,
+                                                   const base::Uuid& vm);
+
+struct ChangeTracking {
+  /// The snapshot that is gone on from; null: none is.
+  std::unique_ptr<archive::SnapshotReader> earlier;
+  archive::ArchiveId earlier_id;
+  std::string since;              ///< Its checkpoint.
+  std::set<std::string> targets;  ///< Disks of which only changes are needed.
+  std::map<std::string, std::uint64_t> changed;  ///< Of those: bytes noted.
+  /// Why each of the others is read whole, for people.
+  std::map<std::string, std::string> whole;
+
+  const archive::Component* disk(const std::string& target) const;
+  /// Of those, where something happened that should not: to be said aloud.
+  std::map<std::string, std::string> broken;
+
+  /// From here on nothing is gone on from.
+  void give_up(const std::string& reason);
+  void give_up_broken(const std::string& reason);
+};
+
+/// Looks for the newest snapshot of this host whose checkpoint libvirt still has, and
+/// whether QEMU can say what changed since. A chain that is broken is no error: it is a
+/// reason to read everything.
+/// errors  As catalog::Catalog::list(); kHypervisor: libvirt does not answer.
+base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
+                                          const BackupRequest& request,
+                                          const vm::Domain& domain,
+                                          const vm::VmDescription& description);
+
+}  // namespace sealift::backup

@@ -1,0 +1,64 @@
+#include "cli/backup_estimate.h"
+
+#include <numeric>
+
+#include "base/byte_count.h"
+#include "cli/table.h"
+
+namespace sealift::cli {
+
+namespace {
+
+std::uint64_t total_of(const backup::VmEstimate& estimate) {
+  return std::accumulate(estimate.disks.begin(), estimate.disks.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const backup::DiskEstimate& disk) {
+                           return sum + disk.bytes;
+                         });
+}
+
+void print_text(std::ostream& output, const backup::VmEstimate& estimate) {
+  output << base::printable(estimate.vm) << ": "
+         << base::ByteCount(total_of(estimate)).text() << " to read\n";
+  Table table({{""}, {"", Align::kRight}, {""}});
+  for (const backup::DiskEstimate& disk : estimate.disks) {
+    table.add({disk.target, base::ByteCount(disk.bytes).text(),
+               disk.is_changes ? disk.reason : "all: " + disk.reason});
+  }
+  table.print(output, "  ");
+}
+
+base::Json to_json(const backup::VmEstimate& estimate) {
+  base::Json disks = base::Json::array();
+  for (const backup::DiskEstimate& disk : estimate.disks) {
+    disks.push_back({{"target", disk.target},
+                     {"bytes", disk.bytes},
+                     {"read", disk.is_changes ? "changed" : "all"},
+                     {"reason", disk.reason}});
+  }
+  return {{"vm", estimate.vm}, {"bytes", total_of(estimate)}, {"disks", disks}};
+}
+
+}  // namespace
+
+base::Result<ExitStatus> answer_estimates(
+    const Session& session, const std::vector<backup::VmEstimate>& estimates) {
+  bool has_failed = false;
+  for (const backup::VmEstimate& estimate : estimates) {
+    if (estimate.error) {
+      if (estimates.size() == 1) return *estimate.error;
+      session.report(*estimate.error);
+      has_failed = true;
+      continue;
+    }
+    if (session.wants_json()) {
+      session.output() << to_json(estimate).dump(-1, ' ', false,
+                                                 base::Json::error_handler_t::replace)
+                       << "\n";
+    } else {
+      print_text(session.output(), estimate);
+    }
+  }
+  return has_failed ? ExitStatus::kNotEverything : ExitStatus::kDone;
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,153 @@
+#include "backup/sample_check.h"
+
+#include <algorithm>
+#include <set>
+
+#include "archive/frame_opener.h"
+#include "archive/limits.h"
+#include "archive/page_tree.h"
+#include "tests/support/catch.h"
+
+namespace sealift::backup {
+
+namespace {
+
+constexpr std::uint32_t kChunk = 64 * 1024;
+
+// Chunk n holds the number n, but for holes: every `every`th holds data.
+class TrackedMemory final : public vm::TrackedDisk {
+ public:
+  TrackedMemory(std::uint64_t chunks, std::uint64_t every)
+      : chunks_(chunks), every_(every) {}
+
+  base::Bytes content(std::uint64_t number) const {
+    base::Bytes bytes(kChunk);
+    if (number % every_ == 0) base::write_be64(bytes, 0, number + 1);
+    if (written.contains(number)) bytes[kChunk - 1] = std::byte{0xff};
+    return bytes;
+  }
+
+  base::Status read_changed(std::uint32_t, unsigned, const vm::PieceSink&,
+                            const vm::Progress&, std::stop_token) override {
+    return base::Error(base::ErrorCode::kDefect, "not asked for here");
+  }
+  base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t) override {
+    return !noted.contains(offset / kChunk);
+  }
+  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    read_numbers.insert(offset / kChunk);
+    std::ranges::copy(content(offset / kChunk), bytes.begin());
+    return base::Done{};
+  }
+
+  std::uint64_t chunks() const { return chunks_; }
+
+  std::set<std::uint64_t> written;  ///< Since the earlier snapshot.
+  std::set<std::uint64_t> noted;    ///< Of those, what QEMU knows of.
+  std::set<std::uint64_t> read_numbers;
+
+ private:
+  std::uint64_t chunks_;
+  std::uint64_t every_;
+};
+
+// The tree of a disk as it is before anything is written.
+class EarlierTree {
+ public:
+  explicit EarlierTree(const TrackedMemory& disk)
+      : shape_(disk.chunks() * kChunk, kChunk),
+        key_(keyvault::Secret::random(32).value()) {
+    auto ids = keyvault::HmacSha256::create(key_).value();
+    archive::PageTree tree(shape_, [this](const archive::Page& page) {
+      const base::Bytes bytes = archive::encode(page);
+      const archive::ChunkId id(keyvault::sha256(bytes).bytes());
+      pages_.emplace(id, page);
+      return base::Result<archive::ChunkId>(id);
+    });
+    for (std::uint64_t number = 0; number < disk.chunks(); ++number) {
+      const base::Bytes bytes = disk.content(number);
+      if (base::is_all_zero(bytes)) continue;
+      REQUIRE(tree.set(number,
+                       archive::chunk_id_of(ids, archive::FrameKind::kData, bytes)));
+      REQUIRE(tree.finish_below(number));
+    }
+    root_ = tree.finish().value();
+  }
+
+  archive::TreeView view() {
+    return {shape_, root_,
+            [this](const archive::ChunkId& id, std::uint32_t, std::uint32_t) {
+              return base::Result<archive::Page>(pages_.at(id));
+            },
+            keyvault::HmacSha256::create(key_).value()};
+  }
+
+ private:
+  archive::TreeShape shape_;
+  keyvault::Secret key_;
+  std::map<archive::ChunkId, archive::Page> pages_;
+  archive::ChunkId root_;
+};
+
+}  // namespace
+
+TEST_CASE("of a small disk every block called unchanged is read", "[backup]") {
+  TrackedMemory disk(50, 2);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  disk.written = disk.noted = {3, 4};
+
+  const SampleReport report = check_sample(disk, earlier, {}).value();
+
+  CHECK(report.blocks == 48);
+  CHECK_FALSE(report.differs_at);
+  CHECK_FALSE(disk.read_numbers.contains(3));
+}
+
+TEST_CASE("a block that changed behind QEMU's back is found", "[backup]") {
+  TrackedMemory disk(50, 2);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  const std::uint64_t number = GENERATE(0U, 7U, 49U);
+  disk.written = {number};
+
+  const SampleReport report = check_sample(disk, earlier, {}).value();
+
+  REQUIRE(report.differs_at);
+  CHECK(*report.differs_at == number * kChunk);
+}
+
+TEST_CASE("of a larger disk at least 64 blocks are drawn, all over it", "[backup]") {
+  TrackedMemory disk(4000, 1);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+
+  const SampleReport report = check_sample(disk, earlier, {}).value();
+
+  CHECK(report.blocks == 64);
+  CHECK(*disk.read_numbers.begin() < 2000);
+  CHECK(*disk.read_numbers.rbegin() >= 2000);
+  const std::set<std::uint64_t> before = std::move(disk.read_numbers);
+  disk.read_numbers.clear();
+  REQUIRE(check_sample(disk, earlier, {}));
+  CHECK(disk.read_numbers != before);
+}
+
+TEST_CASE("a disk that is mostly holes is drawn from twice", "[backup]") {
+  TrackedMemory disk(4000, 100);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  CHECK(check_sample(disk, earlier, {}).value().blocks == 128);
+}
+
+TEST_CASE("a sample can be stopped", "[backup]") {
+  TrackedMemory disk(50, 1);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  std::stop_source source;
+  source.request_stop();
+  CHECK(check_sample(disk, earlier, source.get_token()).error().code() ==
+        base::ErrorCode::kInterrupted);
+}
+
+}  // namespace sealift::backup

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# What changed is enough: after a first snapshot only changed blocks are read, and the snapshot is whole all the same.
+# Each cause that breaks the chain is made to happen; then everything is read, the reason is said and kept, and what was
+# in the way is gone. After every one the snapshot is compared with a full read of the same standing guest, to the byte.
+#
+# The guests boot nothing. What "the guest writes" goes through the block layer of its QEMU, like the guest's own writes.
+# shellcheck source=tests/integration/assert.sh
+. "$(dirname "$(readlink -f "$0")")/assert.sh"
+
+given_repository one
+given_on_b one
+images=$BED/A/lib/images
+
+# writes TAG TARGET COMMAND...: qemu-io commands on the disk as the guest's device sees it.
+writes() {
+  local tag=$1 target=$2 alias command said
+  shift 2
+  alias=$(vsh A dumpxml "$(bed_uuid "$tag")" | python3 -c '
+import sys, xml.etree.ElementTree as tree
+for disk in tree.parse(sys.stdin).iter("disk"):
+    if disk.find("target").get("dev") == sys.argv[1]: print(disk.find("alias").get("name"))' "$target")
+  for command in "$@"; do
+    said=$(vsh A qemu-monitor-command "$(bed_uuid "$tag")" --hmp "qemu-io -d /machine/peripheral/$alias/virtio-backend \"$command\"")
+    case $said in *[Ee]rror* | *failed*) echo "writes: $command: $said" >&2; return 1 ;; esac
+  done
+}
+checkpoints() { vsh A checkpoint-list "$(bed_uuid "$1")" --name | sort; }
+name_of() { echo "sealift-${REPOSITORY_ID:0:16}-${1:0:16}"; }
+bitmaps() { qemu-img info -U --output=json "$1" | python3 -c '
+import json, sys
+data = json.load(sys.stdin)["format-specific"]["data"]
+print(" ".join(sorted(b["name"] for b in data.get("bitmaps", []))))'; }
+# shows ID TARGET: why the disk was read as it was.
+shows() {
+  sealift A show "$1" --json
+  json "d['consistency']['read_$2']"
+}
+# backed_up TAG READ WHAT [OPTION...]: a backup that reads "changed" or "all"; sets ID.
+backed_up() {
+  local tag=$1 read=$2 what=$3
+  shift 3
+  sealift A backup "tl-$tag" --json "$@"
+  exits 0 "$what"
+  is "$what: it reads" "$read" "$(json 'd["read"]')"
+  ID=$(json 'd["id"]')
+  SAID_LAST=$ERR
+  is "$what: its checkpoint is the only one of ours" "$(name_of "$ID")" "$(checkpoints "$tag" | grep '^sealift-' || :)"
+}
+# same_as_full TAG READ WHAT: with the guest standing still, a backup and one that reads everything hold the same disks.
+same_as_full() {
+  local tag=$1 read=$2 what=$3 first disk
+  vsh A suspend "$(bed_uuid "$tag")" > /dev/null
+  backed_up "$tag" "$read" "$what"
+  first=$ID
+  SAID=$SAID_LAST
+  sealift A backup "tl-$tag" --json --full
+  exits 0 "$what: and one that reads everything"
+  is "$what: which it does" all "$(json 'd["read"]')"
+  ID=$(json 'd["id"]')
+  vsh A resume "$(bed_uuid "$tag")" > /dev/null
+  rm -rf "$BED/B/lib/whole"
+  mkdir "$BED/B/lib/whole"
+  for id in "$first" "$ID"; do
+    sealift B restore "$id" --identity /mnt/recovery.pem --to-directory "/var/lib/libvirt/whole/$id"
+    exits 0 "$what: ${id:0:8} is restored to a folder"
+  done
+  for disk in "$BED/B/lib/whole/$first"/vd?.raw; do
+    ok "$what: $(basename "$disk") is the same" cmp "$disk" "$BED/B/lib/whole/$ID/$(basename "$disk")"
+  done
+  FIRST=$first
+}
+# broken TAG TARGET REASON WHAT [READ]: the next backup reads the disk whole (and says that it READ all, or of other disks
+# only what changed), says why, keeps why, and is the same as a full one.
+broken() {
+  local tag=$1 target=$2 reason=$3 what=$4
+  same_as_full "$tag" "${5:-all}" "$what"
+  like "$what: the reason is said" "^warning: tl-$tag: disk $target: all of it is read: .*$reason" "$SAID"
+  like "$what: the reason is kept" "^all: .*$reason" "$(shows "$FIRST" "$target")"
+}
+
+# --- the chain ---
+bed_guest A web --idle --fill 24
+bed_start A web
+bed_wait_console A web 'No bootable option' > /dev/null
+web=$(bed_uuid web)
+backed_up web all 'the first snapshot'
+sealift A backup tl-web --estimate --json
+exits 0 'an estimate of the next one'
+is 'says: nothing changed' '0 changed' "$(json 'str(d["bytes"]) + " " + d["disks"][1]["read"]')"
+is 'and takes no snapshot' 1 "$(sealift A list --json; json 'len(d)')"
+backed_up web changed 'nothing changed'
+at_most 'nothing is read but NVRAM, vTPM state and definitions, and the sample' 600000 "$(json 'd["changed_bytes"]')"
+like 'show has its size' '^[0-9]+ blocks called unchanged are what they were$' \
+  "$(sealift A show "$ID" --json; json 'd["consistency"]["sample_vdb"]')"
+writes web vdb 'write -P 0x42 1M 64k' 'write -P 0x43 5000k 4k' 'write -z 8M 1M' 'discard 12M 2M' 'write -P 0x44 20M 100k'
+sealift A backup tl-web --estimate --json
+at_least 'the estimate knows what changed' 3211264 "$(json 'd["disks"][1]["bytes"]')"
+same_as_full web changed 'writes, zeros and a discard'
+at_most 'few bytes were read' 4194304 "$(sealift A show "$FIRST" --json; json 'd["changed_bytes"]')"
+is 'kind and read say so' 'incremental changed' "$(sealift A show "$FIRST" --json; json 'd["kind"] + " " + d["read"]')"
+sealift B verify "$FIRST" --identity /mnt/recovery.pem
+exits 0 'it verifies as any other'
+
+# --- what the chain survives ---
+vsh A destroy "$web" > /dev/null
+sealift A backup tl-web --json
+exits 0 'a VM that is off is backed up'
+is 'whole' all "$(json 'd["read"]')"
+bed_start A web
+writes web vdb 'write -P 0x45 2M 64k'
+same_as_full web changed 'after the VM was off'
+
+vsh A snapshot-create-as "$web" keep --disk-only --no-metadata --atomic \
+  --diskspec vda,snapshot=no --diskspec "vdb,file=$BED_IMAGES/over.qcow2" > /dev/null
+writes web vdb 'write -P 0x46 3M 64k'
+vsh A blockcommit "$web" vdb --active --pivot --wait > /dev/null
+writes web vdb 'write -P 0x47 4M 64k'
+same_as_full web changed 'an external snapshot that was merged back'
+
+cat > "$BED/A/other.xml" <<XML
+<domaincheckpoint><name>another-tool</name><disks><disk name='vda' checkpoint='no'/>
+<disk name='vdb' checkpoint='bitmap'/></disks></domaincheckpoint>
+XML
+vsh A checkpoint-create "$web" "$BED/A/other.xml" > /dev/null
+writes web vdb 'write -P 0x48 6M 64k'
+same_as_full web changed "another tool's checkpoint after ours"
+is 'and it is left alone' another-tool "$(checkpoints web | grep -v '^sealift-')"
+vsh A checkpoint-delete "$web" another-tool > /dev/null
+writes web vdb 'write -P 0x49 7M 64k'
+same_as_full web changed 'and once it is deleted'
+
+sealift A backup tl-web --scratch-dir /no/such/folder
+exits 15 'a backup that fails'
+is 'leaves the checkpoint there was' "$(name_of "$ID")" "$(checkpoints web)"
+writes web vdb 'write -P 0x4a 9M 64k'
+same_as_full web changed 'after a backup that failed'
+
+# --- what breaks it ---
+vsh A checkpoint-delete "$web" "$(name_of "$ID")" > /dev/null
+writes web vdb 'write -P 0x50 1M 64k'
+broken web vdb 'the checkpoint of the earlier snapshot is gone' 'another tool deleted our checkpoint'
+
+orphan=$(name_of "$ID")
+vsh A checkpoint-delete "$web" "$orphan" --metadata > /dev/null
+writes web vdb 'write -P 0x51 1M 64k'
+broken web vdb 'the checkpoint of the earlier snapshot is gone' 'only the bitmap is left of our checkpoint'
+vsh A destroy "$web" > /dev/null
+is 'which is not known before QEMU closes the image' "$(printf '%s\n' "$orphan" "$(name_of "$ID")" | sort | tr '\n' ' ' | sed 's/ $//')" \
+  "$(bitmaps "$images/web-data.qcow2")"
+bed_start A web
+writes web vdb 'write -P 0x58 15M 64k'
+same_as_full web changed 'beside a forgotten bitmap'
+
+vsh A blockresize "$web" vdb 40M > /dev/null
+writes web vdb 'write -P 0x52 38M 64k'
+broken web vdb 'it was resized from' 'a disk was resized' changed
+
+pid=$(cat "$BED/A/run/qemu/tl-web.pid")
+writes web vdb 'write -P 0x53 10M 64k'
+kill -9 "$pid"
+until [ "$(vsh A domstate "$web")" = 'shut off' ]; do sleep 0.2; done
+bed_start A web
+writes web vdb 'write -P 0x54 11M 64k'
+broken web vdb 'what was noted of its changes is lost' 'QEMU crashed'
+writes web vdb 'write -P 0x55 12M 64k'
+same_as_full web changed 'after a broken chain the next one stands'
+
+vsh A destroy "$web" > /dev/null
+is 'no bitmap lies in the image but the last' "$(name_of "$ID")" "$(bitmaps "$images/web-data.qcow2")"
+qemu-img convert -O qcow2 "$images/web-data.qcow2" "$images/other.qcow2"
+mv "$images/other.qcow2" "$images/web-data.qcow2"
+bed_start A web
+writes web vdb 'write -P 0x56 13M 64k'
+broken web vdb 'what was noted of its changes is lost' 'a disk was replaced' changed
+
+vsh A destroy "$web" > /dev/null
+is 'no stale bitmap lies in the image' "$(name_of "$ID")" "$(bitmaps "$images/web-data.qcow2")"
+vsh A undefine "$web" --nvram --tpm --checkpoints-metadata > /dev/null
+find "$images" -name 'web-*' -delete
+vsh A secret-undefine "$(bed_secret_uuid web)" > /dev/null
+bed_mount A "$BED/outside/safe/one.pem" /mnt/recovery.pem ro
+sealift A restore tl-web --identity /mnt/recovery.pem --start
+exits 0 'the VM is restored where it was'
+writes web vdb 'write -P 0x57 14M 64k'
+broken web vdb 'the checkpoint of the earlier snapshot is gone' 'the VM was restored'
+vsh A destroy "$web" > /dev/null
+
+# --- trust is good ---
+bed_guest A back --idle --data overlay --fill 8
+bed_start A back
+bed_wait_console A back 'No bootable option' > /dev/null
+backed_up back all 'a VM whose disk lies on another image'
+base=$images/back-data-base.qcow2
+writes back vdb 'write -P 0x60 1M 64k'
+same_as_full back changed 'its changes alone'
+# A byte of every chunk that the image below holds: what is drawn of the disk cannot miss them all.
+qemu-img map -U --output=json "$base" | python3 -c '
+import json, sys
+with open(sys.argv[1], "r+b") as image:
+    for extent in json.load(sys.stdin):
+        for at in range(0, extent["length"], 65536) if extent["data"] else ():
+            image.seek(extent["offset"] + at)
+            byte = image.read(1)[0]
+            image.seek(extent["offset"] + at)
+            image.write(bytes([byte ^ 0x55]))' "$base"
+sealift A backup tl-back --json
+exits 0 'something else wrote to the image below'
+says 'and is noticed' '^warning: tl-back: disk vdb: at offset [0-9]+ it has changed, and QEMU does not know; all of it was read'
+ID=$(json 'd["id"]')
+like 'all of the disk is read' '^all: at offset [0-9]+ it has changed, and QEMU does not know$' "$(shows "$ID" vdb)"
+like 'the other disk is not' '^what changed since' "$(shows "$ID" vda)"
+same_as_full back changed 'and the next one stands'
+vsh A destroy "$(bed_uuid back)" > /dev/null
+
+# --- disks that have no place for notes ---
+bed_guest A raw --idle --data raw --fill 8
+bed_start A raw
+bed_wait_console A raw 'No bootable option' > /dev/null
+backed_up raw all 'a VM with a raw disk'
+writes raw vdb 'write -P 0x61 1M 64k'
+same_as_full raw changed 'of the other disk changes, of this one all'
+like 'which is said' 'all: its image has no place to note changes' "$(shows "$FIRST" vdb)"
+vsh A destroy "$(bed_uuid raw)" > /dev/null
+
+finish

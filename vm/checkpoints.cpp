@@ -1,0 +1,91 @@
+#include "vm/checkpoints.h"
+
+#include <libvirt/virterror.h>
+
+#include <cstdlib>
+
+#include "vm/xml.h"
+
+namespace sealift::vm {
+
+namespace {
+
+using Checkpoint = base::Handle<virDomainCheckpoint, virDomainCheckpointFree>;
+
+}  // namespace
+
+base::Result<std::vector<std::string>> list_checkpoints(const Domain& domain) {
+  virDomainCheckpointPtr* found = nullptr;
+  const int count = virDomainListAllCheckpoints(domain.get(), &found,
+                                                VIR_DOMAIN_CHECKPOINT_LIST_TOPOLOGICAL);
+  if (count < 0) {
+    if (virGetLastErrorCode() == VIR_ERR_NO_SUPPORT) return std::vector<std::string>();
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot list the VM's checkpoints");
+  }
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) {
+    const Checkpoint checkpoint(found[i]);
+    names.emplace_back(virDomainCheckpointGetName(checkpoint.get()));
+  }
+  std::free(found);  // NOLINT(cppcoreguidelines-no-malloc): libvirt's way
+  return names;
+}
+
+base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(
+    const Domain& domain, const std::string& name) {
+  const Checkpoint checkpoint(
+      virDomainCheckpointLookupByName(domain.get(), name.c_str(), 0));
+  const Text xml(checkpoint
+                     ? virDomainCheckpointGetXMLDesc(
+                           checkpoint.get(), VIR_DOMAIN_CHECKPOINT_XML_SIZE |
+                                                 VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN)
+                     : nullptr);
+  if (!xml) {
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot ask what changed since a checkpoint")
+        .at("checkpoint", name);
+  }
+  ASSIGN_OR_RETURN(const XmlDocument document, parse_xml(xml.get()));
+  std::map<std::string, std::optional<std::uint64_t>> changed;
+  for (const pugi::xml_node disk :
+       document->child("domaincheckpoint").child("disks").children("disk")) {
+    if (std::string_view(disk.attribute("checkpoint").value()) != "bitmap") continue;
+    const pugi::xml_attribute size = disk.attribute("size");
+    auto& bytes = changed[disk.attribute("name").value()];
+    if (size) bytes = size.as_ullong();
+  }
+  return changed;
+}
+
+base::Status remove_forgotten(const Domain& domain, const std::string& name,
+                              const std::set<std::string>& targets,
+                              const std::set<std::string>& other_targets) {
+  pugi::xml_document document;
+  pugi::xml_node root = document.append_child("domaincheckpoint");
+  root.append_child("name").text().set(name.c_str());
+  root.append_child("creationTime").text().set("1");  // It wants one; any will do.
+  pugi::xml_node disks = root.append_child("disks");
+  const auto add = [&disks](const std::string& target, const char* checkpoint) {
+    pugi::xml_node disk = disks.append_child("disk");
+    disk.append_attribute("name").set_value(target.c_str());
+    disk.append_attribute("checkpoint").set_value(checkpoint);
+  };
+  for (const std::string& target : targets) add(target, "bitmap");
+  for (const std::string& target : other_targets) add(target, "no");
+  const Checkpoint checkpoint(
+      virDomainCheckpointCreateXML(domain.get(), write_xml(document).c_str(),
+                                   VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE));
+  if (checkpoint && virDomainCheckpointDelete(checkpoint.get(), 0) == 0) {
+    return base::Done{};
+  }
+  base::Error error = take_libvirt_error(
+      base::ErrorCode::kHypervisor, "cannot remove a forgotten checkpoint's bitmap");
+  if (checkpoint) {
+    static_cast<void>(virDomainCheckpointDelete(
+        checkpoint.get(), VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY));
+  }
+  return std::move(error).at("checkpoint", name);
+}
+
+}  // namespace sealift::vm
