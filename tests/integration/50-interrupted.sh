@@ -41,7 +41,7 @@ settled() {
   local end=$((SECONDS + ${1:-10}))
   while [ $SECONDS -le $end ]; do
     if vsh A domjobinfo "$uuid" | grep -qE '^Job type: +None' && [ "$(vsh A domstate "$uuid")" = running ] &&
-      [ -z "$(vsh A checkpoint-list "$uuid" --name)" ]; then
+      [ -z "$(strange_checkpoints busy)" ]; then
       return 0
     fi
     sleep 0.1

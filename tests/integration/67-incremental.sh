@@ -24,8 +24,6 @@ for disk in tree.parse(sys.stdin).iter("disk"):
     case $said in *[Ee]rror* | *failed*) echo "writes: $command: $said" >&2; return 1 ;; esac
   done
 }
-checkpoints() { vsh A checkpoint-list "$(bed_uuid "$1")" --name | sort; }
-name_of() { echo "sealift-${REPOSITORY_ID:0:16}-${1:0:16}"; }
 bitmaps() { qemu-img info -U --output=json "$1" | python3 -c '
 import json, sys
 data = json.load(sys.stdin)["format-specific"]["data"]
@@ -44,7 +42,7 @@ backed_up() {
   is "$what: it reads" "$read" "$(json 'd["read"]')"
   ID=$(json 'd["id"]')
   SAID_LAST=$ERR
-  is "$what: its checkpoint is the only one of ours" "$(name_of "$ID")" "$(checkpoints "$tag" | grep '^sealift-' || :)"
+  is "$what: its checkpoint is the only one of ours" "$(checkpoint_name "$ID")" "$(checkpoints "$tag" | grep '^sealift-' || :)"
 }
 # same_as_full TAG READ WHAT: with the guest standing still, a backup and one that reads everything hold the same disks.
 same_as_full() {
@@ -131,21 +129,44 @@ same_as_full web changed 'and once it is deleted'
 
 sealift A backup tl-web --scratch-dir /no/such/folder
 exits 15 'a backup that fails'
-is 'leaves the checkpoint there was' "$(name_of "$ID")" "$(checkpoints web)"
+is 'leaves the checkpoint there was' "$(checkpoint_name "$ID")" "$(checkpoints web)"
 writes web vdb 'write -P 0x4a 9M 64k'
 same_as_full web changed 'after a backup that failed'
 
+# begun TAG: a slow backup that reads, in the background; its pid in PID.
+begun() {
+  # Not in_cluster: that would be a shell with the program as its child.
+  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$1" --full --read-limit 2 > /dev/null 2>&1 < /dev/null &
+  PID=$!
+  until vsh A domjobinfo "$(bed_uuid "$1")" | grep -q Unbounded; do sleep 0.1; done
+  sleep 1
+}
+begun web
+writes web vdb 'write -P 0x4b 10M 64k'
+kill -KILL $PID
+wait $PID 2> /dev/null || :
+writes web vdb 'write -P 0x4c 10500k 64k'
+same_as_full web changed 'after a backup that was killed'
+
+begun web
+writes web vdb 'write -P 0x4d 11M 64k'
+vsh A destroy "$web" > /dev/null
+wait $PID 2> /dev/null || :
+bed_start A web
+writes web vdb 'write -P 0x4e 11500k 64k'
+same_as_full web changed 'after the VM was destroyed in the middle of a backup'
+
 # --- what breaks it ---
-vsh A checkpoint-delete "$web" "$(name_of "$ID")" > /dev/null
+vsh A checkpoint-delete "$web" "$(checkpoint_name "$ID")" > /dev/null
 writes web vdb 'write -P 0x50 1M 64k'
 broken web vdb 'the checkpoint of the earlier snapshot is gone' 'another tool deleted our checkpoint'
 
-orphan=$(name_of "$ID")
+orphan=$(checkpoint_name "$ID")
 vsh A checkpoint-delete "$web" "$orphan" --metadata > /dev/null
 writes web vdb 'write -P 0x51 1M 64k'
 broken web vdb 'the checkpoint of the earlier snapshot is gone' 'only the bitmap is left of our checkpoint'
 vsh A destroy "$web" > /dev/null
-is 'which is not known before QEMU closes the image' "$(printf '%s\n' "$orphan" "$(name_of "$ID")" | sort | tr '\n' ' ' | sed 's/ $//')" \
+is 'which is not known before QEMU closes the image' "$(printf '%s\n' "$orphan" "$(checkpoint_name "$ID")" | sort | tr '\n' ' ' | sed 's/ $//')" \
   "$(bitmaps "$images/web-data.qcow2")"
 bed_start A web
 writes web vdb 'write -P 0x58 15M 64k'
@@ -166,7 +187,7 @@ writes web vdb 'write -P 0x55 12M 64k'
 same_as_full web changed 'after a broken chain the next one stands'
 
 vsh A destroy "$web" > /dev/null
-is 'no bitmap lies in the image but the last' "$(name_of "$ID")" "$(bitmaps "$images/web-data.qcow2")"
+is 'no bitmap lies in the image but the last' "$(checkpoint_name "$ID")" "$(bitmaps "$images/web-data.qcow2")"
 qemu-img convert -O qcow2 "$images/web-data.qcow2" "$images/other.qcow2"
 mv "$images/other.qcow2" "$images/web-data.qcow2"
 bed_start A web
@@ -174,7 +195,7 @@ writes web vdb 'write -P 0x56 13M 64k'
 broken web vdb 'what was noted of its changes is lost' 'a disk was replaced' changed
 
 vsh A destroy "$web" > /dev/null
-is 'no stale bitmap lies in the image' "$(name_of "$ID")" "$(bitmaps "$images/web-data.qcow2")"
+is 'no stale bitmap lies in the image' "$(checkpoint_name "$ID")" "$(bitmaps "$images/web-data.qcow2")"
 vsh A undefine "$web" --nvram --tpm --checkpoints-metadata > /dev/null
 find "$images" -name 'web-*' -delete
 vsh A secret-undefine "$(bed_secret_uuid web)" > /dev/null
