@@ -25,11 +25,18 @@ class TreeView {
   /// errors  what LoadPage returns, with the place offset.
   base::Result<ChunkId> id_at(std::uint64_t number);
 
+  /// The last chunk that is no hole; none if all are.
+  /// errors  as id_at().
+  base::Result<std::optional<std::uint64_t>> last_data();
+
   /// Whether chunk `number` was stored as `content`, all of the chunk's bytes.
   /// errors  as id_at().
   base::Result<bool> holds(std::uint64_t number, base::ByteView content);
 
  private:
+  base::Result<const Page*> page(const ChunkId& id, std::uint32_t level,
+                                 std::uint64_t number);
+
   struct Place {
     std::uint64_t number = 0;  ///< Of the page within its level.
     Page page;

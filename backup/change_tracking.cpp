@@ -16,6 +16,18 @@ std::string words_of(const base::Error& error) {
   return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
 }
 
+bool is_one_of(const vm::Disk& disk, const std::string& path) {
+  return disk.path.string() == path ||
+         std::ranges::find(disk.backing, path, [](const vm::BackingFile& file) {
+           return file.path.string();
+         }) != disk.backing.end();
+}
+
+std::string attribute(const archive::Component& component, const std::string& name) {
+  const auto found = component.attributes.find(name);
+  return found == component.attributes.end() ? std::string() : found->second;
+}
+
 bool is_usable(const catalog::Snapshot& snapshot, const archive::SignerId& own) {
   // Frames of another host do not count as stored (design.md, section 3).
   return snapshot.is_opened && snapshot.verdict != "damaged" && snapshot.signer == own;
@@ -39,6 +51,16 @@ std::optional<Obstacle> obstacle_of(
         "what was noted of its changes is lost (a crash of QEMU, or another "
         "image)",
         true};
+  }
+  // libvirt knows a bitmap by the name of the disk alone, and two may have changed
+  // places.
+  const std::string path = attribute(*earlier, "path");
+  if (!is_one_of(disk, path)) {
+    return Obstacle{"its image was another: " + path, true};
+  }
+  if (path == disk.path.string() &&
+      attribute(*earlier, kImageAttribute) != image_of(disk)) {
+    return Obstacle{"another file has its image's name now", true};
   }
   if (earlier->size != disk.size) {
     return Obstacle{"it was resized from " + base::ByteCount(earlier->size).text() +
@@ -66,6 +88,10 @@ ChangeTracking without_checkpoint(const BackupEnvironment& environment,
 }
 
 }  // namespace
+
+std::string image_of(const vm::Disk& disk) {
+  return disk.inode == 0 ? std::string() : "inode " + std::to_string(disk.inode);
+}
 
 std::string checkpoint_prefix(const archive::RepositoryId& repository) {
   return "sealift-" + repository.hex().substr(0, kNameDigits) + "-";
@@ -132,6 +158,14 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
       });
   if (found == snapshots.end()) {
     return without_checkpoint(environment, snapshots, own, std::move(tracking));
+  }
+  ASSIGN_OR_RETURN(const std::uint64_t began_at, environment.catalog.began_at(own));
+  if (found->sequence <= began_at) {
+    tracking.give_up(
+        "the catalog is newer than the earlier snapshot, and what that one leans on "
+        "may "
+        "have been lost unseen");
+    return tracking;
   }
   tracking.since = checkpoint_name(repository, found->id);
   const auto changed = vm::changed_since(domain, tracking.since);

@@ -13,6 +13,11 @@
 
 namespace sealift::backup {
 
+/// In the attributes of a disk: which file its image is, beyond its path.
+constexpr const char* kImageAttribute = "image";
+/// "inode 4711"; empty for what is no file.
+std::string image_of(const vm::Disk& disk);
+
 /// In the manifest's consistency: the name of the checkpoint that was left.
 constexpr const char* kCheckpointFact = "checkpoint";
 
@@ -22,7 +27,8 @@ std::string checkpoint_name(const archive::RepositoryId& repository,
 /// What all names of the repository's checkpoints begin with.
 std::string checkpoint_prefix(const archive::RepositoryId& repository);
 
-/// Of every snapshot of the VM in the repository, whether it is still there or not.
+/// The names of the checkpoints of all snapshots of the VM in the repository, those
+/// among them too that libvirt has not.
 /// errors  As catalog::Catalog::list().
 base::Result<std::set<std::string>> checkpoints_of(const BackupEnvironment& environment,
                                                    const base::Uuid& vm);
@@ -34,11 +40,11 @@ struct ChangeTracking {
   std::string since;              ///< Its checkpoint.
   std::set<std::string> targets;  ///< Disks of which only changes are needed.
   std::map<std::string, std::uint64_t> changed;  ///< Of those: bytes noted.
-  /// Why each of the others is read whole, for people.
+  /// Why each of the other disks is read whole, for people.
   std::map<std::string, std::string> whole;
 
   const archive::Component* disk(const std::string& target) const;
-  /// Of those, where something happened that should not: to be said aloud.
+  /// Disks that are read whole because something happened: to be said aloud.
   std::map<std::string, std::string> broken;
 
   /// From here on nothing is gone on from.

@@ -5,24 +5,24 @@
 
 namespace sealift::backup {
 
+void Pace::keep(std::size_t bytes, const archive::ArchiveWriter& archive) {
+  const std::uint64_t total = read_bytes_.fetch_add(bytes) + bytes;
+  const auto now = std::chrono::steady_clock::now();
+  sleep_unless_stopped(
+      std::max(limits_.read.delay(total, now),
+               limits_.write.delay(archive.counts().stored_bytes, now)),
+      stop_);
+}
+
 base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
                         archive::ComponentWriter& component,
                         const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
-                        const PipelineLimits& limits,
-                        std::atomic<std::uint64_t>& read_bytes,
-                        const DiskProgress& progress, const std::stop_token& stop) {
-  const auto keep_to_limits = [&](std::size_t piece) {
-    const std::uint64_t total = read_bytes.fetch_add(piece) + piece;
-    const auto now = std::chrono::steady_clock::now();
-    sleep_unless_stopped(
-        std::max(limits.read.delay(total, now),
-                 limits.write.delay(archive.counts().stored_bytes, now)),
-        stop);
-  };
+                        unsigned jobs, Pace& pace, const DiskProgress& progress,
+                        const std::stop_token& stop) {
   const vm::PieceSink store = [&](std::uint64_t offset,
                                   base::ByteView bytes) -> base::Status {
     RETURN_IF_ERROR(component.put(offset / chunk_size, bytes));
-    keep_to_limits(bytes.size());
+    pace.keep(bytes.size(), archive);
     return base::Done{};
   };
   const vm::Progress advance = [&](std::uint64_t offset) -> base::Status {
@@ -32,8 +32,8 @@ base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
   };
   auto status =
       pieces == Pieces::kChanged
-          ? disk.changes()->read_changed(chunk_size, limits.jobs, store, advance, stop)
-          : disk.read_allocated(chunk_size, limits.jobs, store, advance, stop);
+          ? disk.changes()->read_changed(chunk_size, jobs, store, advance, stop)
+          : disk.read_allocated(chunk_size, jobs, store, advance, stop);
   if (!status) return std::move(status).error().at("disk", disk.target());
   return base::Done{};
 }

@@ -17,6 +17,23 @@ struct PipelineLimits {
   unsigned jobs = 2;
 };
 
+/// Keeps all reading of a VM's disks to the limits. Threads: any.
+class Pace {
+ public:
+  Pace(const PipelineLimits& limits, const std::stop_token& stop)
+      : limits_(limits), stop_(stop) {}
+
+  /// After `bytes` were read: sleeps as long as the limits ask for, unless stopped.
+  void keep(std::size_t bytes, const archive::ArchiveWriter& archive);
+
+  std::uint64_t read_bytes() const { return read_bytes_; }
+
+ private:
+  const PipelineLimits& limits_;
+  const std::stop_token& stop_;
+  std::atomic<std::uint64_t> read_bytes_ = 0;
+};
+
 /// How far it is, for people: bytes of the disk below which all is read.
 using DiskProgress = std::function<void(std::uint64_t offset, std::uint64_t size)>;
 
@@ -30,13 +47,11 @@ enum class Pieces {
 /// waits.
 ///
 /// chunk_size  Bytes; the pieces that are read.
-/// read_bytes  Counts what was read, over all disks of a run; limits are kept over it.
 /// errors  What the disk or the archive says; kInterrupted.
 base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
                         archive::ComponentWriter& component,
                         const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
-                        const PipelineLimits& limits,
-                        std::atomic<std::uint64_t>& read_bytes,
-                        const DiskProgress& progress, const std::stop_token& stop);
+                        unsigned jobs, Pace& pace, const DiskProgress& progress,
+                        const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -10,6 +10,9 @@ VmOutcome back_up(BackupEnvironment& environment, const BackupRequest& request,
                   const std::string& vm, const std::stop_token& stop) {
   VmOutcome outcome;
   outcome.vm = vm;
+  if (const auto domain = vm::find_domain(environment.connection, vm)) {
+    if (const auto uuid = vm::uuid_of(domain.value())) outcome.vm_uuid = uuid->text();
+  }
   auto taken = take_snapshot(environment, request, vm, stop);
   if (!taken) {
     outcome.error = std::move(taken).error().at("vm", vm);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kLeastBlocks = 64;
 constexpr std::uint64_t kOneIn = 1000;
+constexpr int kMostDraws = 8;
 
 base::Result<std::mt19937_64> seeded() {
   std::array<std::byte, 8> seed{};
@@ -39,16 +40,23 @@ base::Result<std::vector<std::uint64_t>> draw(std::uint64_t chunks,
 
 class Sample {
  public:
-  Sample(vm::TrackedDisk& disk, archive::TreeView& earlier)
-      : disk_(disk), earlier_(earlier), buffer_(earlier.shape().chunk_size()) {}
+  Sample(vm::TrackedDisk& disk, archive::TreeView& earlier,
+         const archive::KnownChunks& known,
+         const std::function<void(std::size_t)>& spent)
+      : disk_(disk),
+        earlier_(earlier),
+        known_(known),
+        spent_(spent),
+        buffer_(earlier.shape().chunk_size()) {}
 
   const SampleReport& report() const { return report_; }
   std::uint64_t blocks_with_data() const { return blocks_with_data_; }
+  bool is_over() const { return report_.differs_at || report_.missing_at; }
 
   base::Status check(const std::vector<std::uint64_t>& numbers,
                      const std::stop_token& stop) {
     for (const std::uint64_t number : numbers) {
-      if (report_.differs_at) break;
+      if (is_over()) break;
       if (stop.stop_requested()) {
         return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
       }
@@ -64,16 +72,27 @@ class Sample {
     const auto bytes = std::span(buffer_).first(shape.bytes_in(number));
     ASSIGN_OR_RETURN(const bool is_unchanged, disk_.is_unchanged(offset, bytes.size()));
     if (!is_unchanged) return base::Done{};
+    ASSIGN_OR_RETURN(const archive::ChunkId id, earlier_.id_at(number));
+    if (!id.is_zero()) {
+      ASSIGN_OR_RETURN(const bool is_stored, known_.contains(id));
+      if (!is_stored) {
+        report_.missing_at = offset;
+        return base::Done{};
+      }
+    }
     RETURN_IF_ERROR(disk_.read(offset, bytes));
+    if (spent_) spent_(bytes.size());
     ASSIGN_OR_RETURN(const bool is_as_before, earlier_.holds(number, bytes));
     ++report_.blocks;
-    if (!base::is_all_zero(bytes)) ++blocks_with_data_;
+    if (!id.is_zero()) ++blocks_with_data_;
     if (!is_as_before) report_.differs_at = offset;
     return base::Done{};
   }
 
   vm::TrackedDisk& disk_;
   archive::TreeView& earlier_;
+  const archive::KnownChunks& known_;
+  const std::function<void(std::size_t)>& spent_;
   base::Bytes buffer_;
   SampleReport report_;
   std::uint64_t blocks_with_data_ = 0;
@@ -83,13 +102,20 @@ class Sample {
 
 base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         archive::TreeView& earlier,
+                                        const archive::KnownChunks& known,
+                                        const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop) {
   const std::uint64_t chunks = earlier.shape().chunks();
   const std::uint64_t wanted = std::max(kLeastBlocks, (chunks + kOneIn - 1) / kOneIn);
-  Sample sample(disk, earlier);
-  // On a disk that is mostly holes the first draw says little.
-  const int draws = chunks <= wanted ? 1 : 2;
-  for (int i = 0; i < draws && sample.blocks_with_data() < wanted / 2; ++i) {
+  Sample sample(disk, earlier, known, spent);
+  // The end of an image that was shrunk and grown again is zeros, and nobody's change.
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last, earlier.last_data());
+  if (last) RETURN_IF_ERROR(sample.check({*last}, stop));
+  const int draws = chunks <= wanted ? 1 : kMostDraws;
+  for (int i = 0; i < draws && !sample.is_over(); ++i) {
+    if (sample.report().blocks >= wanted && sample.blocks_with_data() >= wanted / 2) {
+      break;
+    }
     ASSIGN_OR_RETURN(const std::vector<std::uint64_t> numbers, draw(chunks, wanted));
     RETURN_IF_ERROR(sample.check(numbers, stop));
   }

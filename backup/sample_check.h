@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
+#include "archive/archive_writer.h"
 #include "archive/tree_view.h"
 #include "vm/disk_source.h"
 
@@ -15,14 +17,20 @@ struct SampleReport {
   std::uint64_t blocks = 0;  ///< Chunks read, all of them called unchanged.
   /// Where the first lies that is not what the earlier snapshot holds.
   std::optional<std::uint64_t> differs_at;
+  /// Where the first lies that the earlier snapshot holds and nobody stores any more.
+  std::optional<std::uint64_t> missing_at;
 };
 
-/// Draws 64 chunks or one in a thousand, whichever is more (all of a small disk), reads
-/// those that `disk` calls unchanged, and looks for them in `earlier`, a tree of the
-/// same size. Draws once more where fewer than half held data.
-/// errors  As TrackedDisk and TreeView; kInterrupted.
+/// Reads chunks that `disk` calls unchanged, drawn at random, and looks for them in
+/// `earlier`, a tree of the same size, until 64 or one in a thousand were compared,
+/// whichever is more, and half of them held data; gives up drawing after eight times as
+/// many. Of a small disk all are compared, of any disk the last that holds data.
+/// spent  Told what was read, as it is read.
+/// errors  As TrackedDisk, TreeView and KnownChunks; kInterrupted.
 base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         archive::TreeView& earlier,
+                                        const archive::KnownChunks& known,
+                                        const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -15,45 +15,47 @@ std::map<std::string, std::string> attributes_of(const vm::VmDescription& descri
   return {{"target", disk->target},
           {"bus", disk->bus},
           {"format", disk->format},
-          {"path", disk->path.string()}};
+          {"path", disk->path.string()},
+          {kImageAttribute, image_of(*disk)}};
+}
+
+bool is_no_longer_there(const base::Error& error) {
+  return error.code() == base::ErrorCode::kCorrupt ||
+         error.code() == base::ErrorCode::kNotFound;
 }
 
 class DiskStorer {
  public:
-  DiskStorer(const ChangeTracking& tracking, archive::ArchiveWriter& writer,
-             std::uint32_t chunk_size, const PipelineLimits& limits,
-             const std::stop_token& stop)
+  DiskStorer(const ChangeTracking& tracking, const archive::KnownChunks& known,
+             archive::ArchiveWriter& writer, std::uint32_t chunk_size,
+             const PipelineLimits& limits, const std::stop_token& stop)
       : tracking_(tracking),
+        known_(known),
         writer_(writer),
         chunk_size_(chunk_size),
-        limits_(limits),
+        pace_(limits, stop),
+        jobs_(limits.jobs),
         stop_(stop) {}
 
   base::Status store(vm::DiskSource& source,
                      std::map<std::string, std::string> attributes,
                      const DiskProgress& progress) {
     const std::string& target = source.target();
-    std::optional<archive::TreeView> earlier;
-    const archive::Component* component = tracking_.disk(target);
-    if (source.changes() != nullptr && component != nullptr) {
-      ASSIGN_OR_RETURN(earlier, tracking_.earlier->view(*component));
-      ASSIGN_OR_RETURN(const bool is_trusted,
-                       try_out(*source.changes(), target, *earlier));
-      if (!is_trusted) earlier.reset();
-    } else {
-      const auto reason = tracking_.whole.find(target);
-      note_whole(target, reason == tracking_.whole.end()
-                             ? "it is read from its image, past QEMU's notes"
-                             : reason->second);
-    }
+    ASSIGN_OR_RETURN(const std::optional<archive::TreeView> earlier,
+                     find_trusted(source));
     ASSIGN_OR_RETURN(
         const std::unique_ptr<archive::ComponentWriter> writer,
         earlier ? writer_.continue_disk(target, *earlier)
                 : writer_.add_component("disk", target, archive::IdScope::kShared,
                                         source.size()));
-    RETURN_IF_ERROR(store_disk(source, earlier ? Pieces::kChanged : Pieces::kAllocated,
-                               *writer, writer_, chunk_size_, limits_, read_bytes_,
-                               progress, stop_));
+    const Pieces pieces = earlier ? Pieces::kChanged : Pieces::kAllocated;
+    auto stored = store_disk(source, pieces, *writer, writer_, chunk_size_, jobs_,
+                             pace_, progress, stop_);
+    if (!stored && earlier && is_no_longer_there(stored.error())) {
+      return std::move(stored).error().next(
+          "back the VM up with --full: that needs nothing of the earlier snapshot");
+    }
+    RETURN_IF_ERROR(stored);
     return writer->finish(std::move(attributes));
   }
 
@@ -64,33 +66,60 @@ class DiskStorer {
     stored_.facts["read_" + target] = "all: " + reason;
   }
 
-  base::Result<bool> try_out(vm::TrackedDisk& disk, const std::string& target,
-                             archive::TreeView& earlier) {
-    ASSIGN_OR_RETURN(const SampleReport sample, check_sample(disk, earlier, stop_));
-    if (sample.differs_at) {
-      const std::string where = "at offset " + std::to_string(*sample.differs_at) +
-                                " it has changed, and QEMU does not know";
-      note_whole(target, where);
-      stored_.warnings.push_back(
-          "disk " + target + ": " + where +
-          "; all of it was read. Was its image, or one below it, written to by "
-          "something else?");
-      return false;
+  // What cannot be trusted is no error: everything is read.
+  void distrust(const std::string& target, const std::string& reason) {
+    note_whole(target, reason);
+    stored_.warnings.push_back("disk " + target + ": " + reason +
+                               "; all of it was read");
+  }
+
+  base::Result<std::optional<archive::TreeView>> find_trusted(vm::DiskSource& source) {
+    const std::string& target = source.target();
+    const archive::Component* component = tracking_.disk(target);
+    if (source.changes() == nullptr || component == nullptr) {
+      const auto reason = tracking_.whole.find(target);
+      note_whole(target, reason == tracking_.whole.end()
+                             ? "nothing of its changes is known"
+                             : reason->second);
+      return std::optional<archive::TreeView>();
+    }
+    ASSIGN_OR_RETURN(archive::TreeView earlier, tracking_.earlier->view(*component));
+    auto sample = check_sample(
+        *source.changes(), earlier, known_,
+        [this](std::size_t bytes) { pace_.keep(bytes, writer_); }, stop_);
+    if (!sample) {
+      if (!is_no_longer_there(sample.error())) return std::move(sample).error();
+      distrust(target, "the earlier snapshot is damaged: " + sample.error().what());
+      return std::optional<archive::TreeView>();
+    }
+    if (sample->missing_at) {
+      distrust(target, "what the earlier snapshot holds at offset " +
+                           std::to_string(*sample->missing_at) +
+                           " is not stored any more");
+      return std::optional<archive::TreeView>();
+    }
+    if (sample->differs_at) {
+      distrust(target, "at offset " + std::to_string(*sample->differs_at) +
+                           " it has changed, and QEMU does not know: something else "
+                           "wrote to its image, or to one below it. Snapshots of this "
+                           "disk since the last one that read all of it may be wrong");
+      return std::optional<archive::TreeView>();
     }
     stored_.is_incremental = true;
     stored_.facts["read_" + target] =
         "what changed since snapshot " + tracking_.earlier_id.hex();
     stored_.facts["sample_" + target] =
-        std::to_string(sample.blocks) + " blocks called unchanged are what they were";
-    return true;
+        std::to_string(sample->blocks) + " blocks called unchanged are what they were";
+    return std::optional(std::move(earlier));
   }
 
   const ChangeTracking& tracking_;
+  const archive::KnownChunks& known_;
   archive::ArchiveWriter& writer_;
   const std::uint32_t chunk_size_;
-  const PipelineLimits& limits_;
+  Pace pace_;
+  const unsigned jobs_;
   const std::stop_token& stop_;
-  std::atomic<std::uint64_t> read_bytes_ = 0;
   StoredDisks stored_;
 };
 
@@ -98,10 +127,11 @@ class DiskStorer {
 
 base::Result<StoredDisks> store_disks(
     const vm::Capture& capture, const vm::VmDescription& description,
-    const ChangeTracking& tracking, archive::ArchiveWriter& writer,
-    std::uint32_t chunk_size, const PipelineLimits& limits,
-    const ProgressOfDisk& progress, const std::stop_token& stop) {
-  DiskStorer storer(tracking, writer, chunk_size, limits, stop);
+    const ChangeTracking& tracking, const archive::KnownChunks& known,
+    archive::ArchiveWriter& writer, std::uint32_t chunk_size,
+    const PipelineLimits& limits, const ProgressOfDisk& progress,
+    const std::stop_token& stop) {
+  DiskStorer storer(tracking, known, writer, chunk_size, limits, stop);
   for (const std::unique_ptr<vm::DiskSource>& source : capture.disks()) {
     const std::string& target = source->target();
     RETURN_IF_ERROR(storer.store(*source, attributes_of(description, target),

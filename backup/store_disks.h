@@ -1,7 +1,6 @@
 // The disks of a captured VM, each whole or what changed on it.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <stop_token>
@@ -24,12 +23,15 @@ struct StoredDisks {
 using ProgressOfDisk = std::function<DiskProgress(const std::string& target)>;
 
 /// A disk of which only changes are needed is tried first: where a block that is called
-/// unchanged is not what it was, all of it is read, with a warning.
+/// unchanged is not what it was, or is not stored any more, all of the disk is read,
+/// with a warning.
+/// known  What counts as stored.
 /// errors  As store_disk().
 base::Result<StoredDisks> store_disks(
     const vm::Capture& capture, const vm::VmDescription& description,
-    const ChangeTracking& tracking, archive::ArchiveWriter& writer,
-    std::uint32_t chunk_size, const PipelineLimits& limits,
-    const ProgressOfDisk& progress, const std::stop_token& stop);
+    const ChangeTracking& tracking, const archive::KnownChunks& known,
+    archive::ArchiveWriter& writer, std::uint32_t chunk_size,
+    const PipelineLimits& limits, const ProgressOfDisk& progress,
+    const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -167,7 +167,10 @@ class SnapshotTaker {
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
-    RETURN_IF_ERROR(capture->finish());
+    if (auto finished = capture->finish(); !finished) {
+      static_cast<void>(vm::delete_checkpoint(domain, checkpoint_));
+      return std::move(finished).error();
+    }
     auto committed = commit(*writer, *capture, description, std::move(protection));
     if (capture->has_checkpoint()) {
       settle_checkpoints(domain, description, options, static_cast<bool>(committed));
@@ -177,6 +180,16 @@ class SnapshotTaker {
   }
 
  private:
+  // A bitmap may get lost between the question and the job.
+  bool are_changes_still_known(const vm::Domain& domain) const {
+    const auto changed = vm::changed_since(domain, tracking_.since);
+    return changed &&
+           std::ranges::all_of(tracking_.targets, [&](const std::string& target) {
+             const auto found = changed->find(target);
+             return found != changed->end() && found->second;
+           });
+  }
+
   // QEMU may refuse what it promised before: then everything is read.
   base::Result<std::unique_ptr<vm::Capture>> begin_with_changes(
       const vm::Domain& domain, const vm::VmDescription& description,
@@ -185,8 +198,7 @@ class SnapshotTaker {
       options.changes = vm::ChangesWanted{tracking_.since, tracking_.targets};
     }
     auto capture = begin_capture(environment_, domain, description, options);
-    if (!capture && options.changes &&
-        capture.error().code() == base::ErrorCode::kHypervisor) {
+    if (!capture && options.changes && !are_changes_still_known(domain)) {
       tracking_.give_up_broken("libvirt refuses to say what changed: " +
                                capture.error().cause());
       options.changes.reset();
@@ -316,9 +328,10 @@ class SnapshotTaker {
     const auto progress = [this](const std::string& target) {
       return progress_of(target);
     };
-    ASSIGN_OR_RETURN(stored_, store_disks(capture, description, tracking_, writer,
-                                          environment_.repository.document().chunk_size,
-                                          limits, progress, stop_));
+    ASSIGN_OR_RETURN(stored_,
+                     store_disks(capture, description, tracking_, environment_.catalog,
+                                 writer, environment_.repository.document().chunk_size,
+                                 limits, progress, stop_));
     std::ranges::move(stored_.warnings, std::back_inserter(taken_.warnings));
     return base::Done{};
   }

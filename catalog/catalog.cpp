@@ -84,6 +84,13 @@ base::Result<keyvault::ChainHead> Catalog::head(const archive::SignerId& signer)
   return keyvault::ChainHead{query.number(0), query.id<archive::Sha256Digest>(1)};
 }
 
+base::Result<std::uint64_t> Catalog::began_at(const archive::SignerId& signer) const {
+  ASSIGN_OR_RETURN(Query query, state_->database.prepare("SELECT began_at FROM head "
+                                                         "WHERE signer = ?1"));
+  ASSIGN_OR_RETURN(const bool has_row, query.with(signer).next());
+  return has_row ? query.number(0) : 0;
+}
+
 base::Result<bool> Catalog::contains(const archive::ChunkId& id) const {
   const std::lock_guard lock(state_->mutex);
   static_cast<void>(state_->contains.with(id));
@@ -144,7 +151,8 @@ base::Status Catalog::clear() {
                    Transaction::begin(state_->database, Transaction::Kind::kWrite));
   RETURN_IF_ERROR(state_->database.execute(
       "DELETE FROM chunk; DELETE FROM snapshot; DELETE FROM frame_key; "
-      "DELETE FROM volume; DELETE FROM head;"));
+      "DELETE FROM volume; DELETE FROM head; "
+      "DELETE FROM meta WHERE name = 'is_begun';"));
   RETURN_IF_ERROR(transaction.commit());
   state_->counted_keys.clear();
   return base::Done{};

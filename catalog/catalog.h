@@ -102,6 +102,11 @@ class Catalog final : public archive::KnownChunks, public archive::ChunkLocator 
   /// The newest record of `signer` that the repository showed; sequence 0 for none.
   base::Result<keyvault::ChainHead> head(const archive::SignerId& signer) const;
 
+  /// The newest record of `signer` when this catalog was begun, empty, and read into
+  /// for the first time (or anew: rebuilt). What the snapshots up to that one lean on
+  /// may have been lost before, and nobody here would know.
+  base::Result<std::uint64_t> began_at(const archive::SignerId& signer) const;
+
   base::Result<bool> contains(const archive::ChunkId& id) const override;
   base::Result<std::vector<archive::ChunkLocation>> locate(
       const archive::ChunkId& id) const override;

@@ -86,8 +86,9 @@ class Reading {
   base::Status check_chains(const std::optional<archive::SignerId>& own,
                             const std::optional<keyvault::ChainHead>& own_head,
                             const Heads& remembered);
+  base::Result<bool> is_begun() const;
   base::Status store_head(const archive::SignerId& signer,
-                          const keyvault::ChainHead& head) const;
+                          const keyvault::ChainHead& head, bool is_first) const;
 
   const Database& database_;
   const archive::Repository& repository_;
@@ -225,21 +226,35 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
     RETURN_IF_ERROR(
         check_head(*own, *own_head, found_.links[*own], "this host's key vault"));
   }
-  for (const auto& [signer, head] : heads) RETURN_IF_ERROR(store_head(signer, head));
-  return base::Done{};
+  ASSIGN_OR_RETURN(const bool was_begun, is_begun());
+  for (const auto& [signer, head] : heads) {
+    RETURN_IF_ERROR(store_head(signer, head, !was_begun));
+  }
+  return database_.execute("INSERT OR IGNORE INTO meta VALUES ('is_begun', '1')");
+}
+
+// Whether this catalog was read into before.
+base::Result<bool> Reading::is_begun() const {
+  ASSIGN_OR_RETURN(
+      const std::int64_t count,
+      database_.integer("SELECT count(*) FROM meta WHERE name = 'is_begun'"));
+  return count > 0;
 }
 
 base::Status Reading::store_head(const archive::SignerId& signer,
-                                 const keyvault::ChainHead& head) const {
+                                 const keyvault::ChainHead& head, bool is_first) const {
   if (head.sequence == 0) return base::Done{};
   // Another process may have seen more by now.
   ASSIGN_OR_RETURN(Query query,
-                   database_.prepare("INSERT INTO head VALUES (?1, ?2, ?3) "
+                   database_.prepare("INSERT INTO head VALUES (?1, ?2, ?3, ?4) "
                                      "ON CONFLICT(signer) DO UPDATE SET "
                                      "sequence = excluded.sequence, "
                                      "digest = excluded.digest "
                                      "WHERE excluded.sequence > head.sequence"));
-  return query.with(signer, head.sequence, head.digest).run();
+  return query
+      .with(signer, head.sequence, head.digest,
+            is_first ? head.sequence : std::uint64_t{0})
+      .run();
 }
 
 }  // namespace

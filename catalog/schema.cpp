@@ -89,10 +89,13 @@ CREATE TABLE snapshot(
 CREATE INDEX snapshot_by_volume ON snapshot(volume);
 
 -- The newest record of each signer that was ever seen.
+-- began_at: of the first reading into
+-- an empty catalog; what was lost before that, nobody here knows.
 CREATE TABLE head(
   signer BLOB PRIMARY KEY,
   sequence INTEGER NOT NULL,
-  digest BLOB NOT NULL
+  digest BLOB NOT NULL,
+  began_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )"};
 

@@ -1,6 +1,7 @@
 // sealift backup: take snapshots of VMs.  Manual: docs/man/sealift-backup.1
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "backup/backup.h"
 #include "base/byte_count.h"
@@ -63,8 +64,12 @@ base::Result<std::vector<std::string>> read_names(const Values& values,
     return base::Error(base::ErrorCode::kNotFound, "libvirt knows no VM on this host");
   }
   std::vector<std::string> names;
+  std::set<std::string> seen;  // A VM may be named by its name and by its UUID.
   for (const std::string& name : values.arguments()) {
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    const auto domain = vm::find_domain(connection, name);
+    const auto uuid =
+        domain ? vm::uuid_of(domain.value()) : base::Result<base::Uuid>(domain.error());
+    if (seen.insert(uuid ? uuid->text() : name).second) names.push_back(name);
   }
   return names;
 }
@@ -127,6 +132,7 @@ void print_json(const Session& session, const backup::VmOutcome& outcome) {
   if (outcome.error) {
     object = {{"id", nullptr},
               {"vm", outcome.vm},
+              {"vm_uuid", outcome.vm_uuid},
               {"verdict", "failed"},
               {"error", outcome.error->what()},
               {"exit_status", static_cast<int>(outcome.error->code())}};

@@ -115,7 +115,8 @@ base::Result<archive::Repository> open_repository(const Session& session,
   ASSIGN_OR_RETURN(const fs::path folder, repository_folder(session));
   auto opened = archive::open_folder(folder, base::real_filesystem());
   std::error_code ignored;
-  if (!opened && fs::exists(folder, ignored)) {
+  if (!opened && opened.error().code() == base::ErrorCode::kNotFound &&
+      fs::exists(folder, ignored)) {
     return std::move(opened).error().next("name the folder that holds repository.json");
   }
   if (!opened && opened.error().code() == base::ErrorCode::kNotFound) {

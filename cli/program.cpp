@@ -162,8 +162,9 @@ base::Result<ExitStatus> run_words(const Words& arguments,
     return wrong("no command is named").next("`sealift --help` lists the commands");
   }
   if (words.front() == "help") {
-    print_overview(surroundings.output);
-    return ExitStatus::kDone;
+    Words meant(words.begin() + 1, words.end());
+    meant.emplace_back("--help");
+    return run_words(meant, surroundings);
   }
   if (words.front() == "--version") {
     surroundings.output << "sealift " SEALIFT_VERSION "\n";

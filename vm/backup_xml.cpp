@@ -1,7 +1,5 @@
 #include "vm/backup_xml.h"
 
-#include <algorithm>
-
 #include "vm/xml.h"
 
 namespace sealift::vm {
@@ -48,18 +46,15 @@ std::string backup_xml(const std::filesystem::path& socket,
 }
 
 std::string checkpoint_xml(const std::string& name,
-                           const std::vector<PulledDisk>& disks,
-                           const std::vector<std::string>& others) {
-  if (std::ranges::none_of(disks, &PulledDisk::has_checkpoint)) return {};
+                           const std::vector<std::string>& with,
+                           const std::vector<std::string>& without) {
   pugi::xml_document document;
   pugi::xml_node root = document.append_child("domaincheckpoint");
   root.append_child("name").text().set(name.c_str());
   root.append_child("description").text().set("sealift backup");
   pugi::xml_node list = root.append_child("disks");
-  for (const PulledDisk& disk : disks) {
-    add_disk(list, disk.target, "checkpoint", disk.has_checkpoint ? "bitmap" : "no");
-  }
-  for (const std::string& target : others) add_disk(list, target, "checkpoint", "no");
+  for (const std::string& target : with) add_disk(list, target, "checkpoint", "bitmap");
+  for (const std::string& target : without) add_disk(list, target, "checkpoint", "no");
   return write_xml(document);
 }
 

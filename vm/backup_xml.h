@@ -1,4 +1,4 @@
-// What libvirt is asked for to start a pull-mode backup.
+// What libvirt is asked for: a pull-mode backup, a checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +10,6 @@ namespace sealift::vm {
 struct PulledDisk {
   std::string target;
   std::filesystem::path scratch;
-  bool has_checkpoint = false;  ///< A new one; its bitmap has a place.
   std::string since;  ///< The checkpoint from which changes are wanted; empty: none.
 };
 
@@ -22,9 +21,10 @@ std::string backup_xml(const std::filesystem::path& socket,
                        const std::vector<PulledDisk>& disks,
                        const std::vector<std::string>& others);
 
-/// Empty if no disk has a checkpoint.
+/// `with`     Disks that get a bitmap.
+/// `without`  All others, and drives.
 std::string checkpoint_xml(const std::string& name,
-                           const std::vector<PulledDisk>& disks,
-                           const std::vector<std::string>& others);
+                           const std::vector<std::string>& with,
+                           const std::vector<std::string>& without);
 
 }  // namespace sealift::vm

@@ -59,32 +59,43 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
   std::vector<std::string> others = vm.removable_targets;
   for (const auto& [target, reason] : vm.unread_disks) others.push_back(target);
   plan.targets = others;
+  std::vector<std::string> with_bitmap;
+  std::vector<std::string> without_bitmap = others;
   for (const Disk& disk : vm.disks) {
     ASSIGN_OR_RETURN(const Way way, choose_way(disk, qemu));
     plan.disks.emplace_back(disk, way);
     plan.targets.push_back(disk.target);
+    const bool is_written = way != Way::kFile;
+    const bool is_tracked =
+        is_written && options.changes && options.changes->targets.contains(disk.target);
+    if (is_tracked) plan.tracked.insert(disk.target);
+    (is_written && disk.can_hold_bitmaps ? with_bitmap : without_bitmap)
+        .push_back(disk.target);
     if (way == Way::kPull) {
-      const bool is_tracked =
-          options.changes && options.changes->targets.contains(disk.target);
-      if (is_tracked) plan.tracked.insert(disk.target);
       pulled.push_back({disk.target, scratch.string() + "-" + disk.target,
-                        !options.checkpoint.empty() && disk.can_hold_bitmaps,
                         is_tracked ? options.changes->since : std::string()});
       plan.traces.scratch_files.push_back(pulled.back().scratch);
     } else {
       others.push_back(disk.target);
     }
     if (way == Way::kOverlay) {
+      plan.is_checkpoint_apart = plan.is_checkpoint_apart || disk.can_hold_bitmaps;
       plan.traces.overlays.push_back(
           plan_overlay(disk, vm.uuid, run, shared_overlay_folder(options)));
     }
   }
-  if (pulled.empty()) return plan;
+  if (!options.checkpoint.empty() && !with_bitmap.empty()) {
+    plan.checkpoint_xml =
+        checkpoint_xml(options.checkpoint, with_bitmap, without_bitmap);
+    plan.traces.checkpoint = options.checkpoint;
+  }
+  if (pulled.empty()) {
+    plan.is_checkpoint_apart = true;
+    return plan;
+  }
   plan.traces.socket = scratch;
   RETURN_IF_ERROR(check_socket_length(scratch));
   plan.backup_xml = backup_xml(scratch, pulled, others);
-  plan.checkpoint_xml = checkpoint_xml(options.checkpoint, pulled, others);
-  if (!plan.checkpoint_xml.empty()) plan.traces.checkpoint = options.checkpoint;
   return plan;
 }
 

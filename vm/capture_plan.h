@@ -16,9 +16,11 @@ enum class Way {
 struct CapturePlan {
   CaptureTraces traces;  ///< Of a capture that has done everything.
   std::vector<std::pair<Disk, Way>> disks;
-  std::set<std::string> tracked;     ///< Targets whose changes are asked for.
-  std::string backup_xml;            ///< Empty: no disk is pulled.
-  std::string checkpoint_xml;        ///< Empty: none.
+  std::set<std::string> tracked;  ///< Targets whose changes are asked for.
+  std::string backup_xml;         ///< Empty: no disk is pulled.
+  std::string checkpoint_xml;     ///< Empty: none.
+  /// The checkpoint has disks that no backup job reads: it is made by itself, first.
+  bool is_checkpoint_apart = false;
   std::vector<std::string> targets;  ///< Of all disks and drives.
 };
 

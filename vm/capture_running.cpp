@@ -11,6 +11,7 @@
 #include "vm/capture.h"
 #include "vm/capture_plan.h"
 #include "vm/captured_files.h"
+#include "vm/checkpoints.h"
 #include "vm/domain_folder.h"
 #include "vm/domain_xml.h"
 #include "vm/guard_process.h"
@@ -62,6 +63,7 @@ class RunningCapture final : public Capture {
   base::Status take(const VmDescription& vm, const CaptureOptions& options) {
     vm_name_ = vm.name;
     missing_policy_ = options.missing;
+    if (options.changes) since_ = options.changes->since;
     ASSIGN_OR_RETURN(const std::filesystem::path folder, find_domain_folder(domain_));
     ASSIGN_OR_RETURN(const base::FileDescriptor lock,
                      lock_domain_folder(folder, kLockPatience));
@@ -78,7 +80,7 @@ class RunningCapture final : public Capture {
                                                  {uri.get(), vm.uuid}, lock.get()));
     RETURN_IF_ERROR(hold_still(vm));
     RETURN_IF_ERROR(refuse_if_disks_changed(vm));
-    if (plan_.traces.is_paused) pause_ = measured_pause(*watch);
+    if (was_paused_by_us_) pause_ = measured_pause(*watch);
     RETURN_IF_ERROR(open_disks());
     note_facts();
     return base::Done{};
@@ -173,6 +175,9 @@ class RunningCapture final : public Capture {
     if (plan_.traces.is_paused) {
       RETURN_IF_ERROR(remove_if_there(plan_.traces.mark));
       RETURN_IF_ERROR(guard_->hold(not_paused));
+      // Whoever pauses it from now on has his reasons.
+      plan_.traces.is_paused = false;
+      was_paused_by_us_ = true;
     }
     if (spent > kPauseLimit) {
       return base::Error(base::ErrorCode::kHypervisor,
@@ -194,15 +199,19 @@ class RunningCapture final : public Capture {
   base::Status take_instant(const VmDescription& vm) {
     instant_ = base::SystemClock().now();
     ASSIGN_OR_RETURN(files_, read_definitions(domain_));
+    const char* checkpoint =
+        plan_.checkpoint_xml.empty() ? nullptr : plan_.checkpoint_xml.c_str();
+    if (checkpoint != nullptr && plan_.is_checkpoint_apart) {
+      RETURN_IF_ERROR(create_checkpoint(domain_, plan_.checkpoint_xml));
+      checkpoint = nullptr;
+    }
     if (!plan_.traces.overlays.empty()) {
       RETURN_IF_ERROR(
           freeze_under_overlays(domain_, plan_.traces.overlays, plan_.targets));
     }
     if (!plan_.backup_xml.empty() &&
-        virDomainBackupBegin(
-            domain_.get(), plan_.backup_xml.c_str(),
-            plan_.checkpoint_xml.empty() ? nullptr : plan_.checkpoint_xml.c_str(),
-            VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) != 0) {
+        virDomainBackupBegin(domain_.get(), plan_.backup_xml.c_str(), checkpoint,
+                             VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) != 0) {
       return take_libvirt_error(base::ErrorCode::kHypervisor,
                                 "cannot start the backup job")
           .next("see /var/log/libvirt/qemu/ for QEMU's own words");
@@ -255,7 +264,9 @@ class RunningCapture final : public Capture {
             *guard_, connections,
             [this](base::Error error) { return explain(std::move(error)); }));
       } else {
-        ASSIGN_OR_RETURN(auto source, open_image_files(connection_, disk));
+        const bool is_tracked = plan_.tracked.contains(disk.target);
+        ASSIGN_OR_RETURN(auto source,
+                         open_image_files(connection_, disk, is_tracked ? since_ : ""));
         disks_.push_back(std::move(source));
       }
     }
@@ -299,7 +310,7 @@ class RunningCapture final : public Capture {
   }
 
   void note_facts() {
-    facts_["method"] = plan_.traces.is_paused ? "paused" : "found paused";
+    facts_["method"] = was_paused_by_us_ ? "paused" : "found paused";
     facts_["guest_agent"] = "not asked";
     for (const auto& [disk, way] : plan_.disks) {
       facts_["disk_" + disk.target] = way == Way::kPull      ? "pull-mode backup"
@@ -312,6 +323,8 @@ class RunningCapture final : public Capture {
   Domain domain_;
   std::string vm_name_;
   bool has_checkpoint_ = false;
+  bool was_paused_by_us_ = false;
+  std::string since_;  // The bitmap of a disk that is read from its frozen image.
   CapturePlan plan_;
   base::Timestamp instant_;
   milliseconds pause_{0};

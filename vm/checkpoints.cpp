@@ -32,6 +32,14 @@ base::Result<std::vector<std::string>> list_checkpoints(const Domain& domain) {
   return names;
 }
 
+base::Status create_checkpoint(const Domain& domain, const std::string& xml) {
+  const Checkpoint checkpoint(
+      virDomainCheckpointCreateXML(domain.get(), xml.c_str(), 0));
+  if (checkpoint) return base::Done{};
+  return take_libvirt_error(base::ErrorCode::kHypervisor, "cannot make a checkpoint")
+      .next("see /var/log/libvirt/qemu/ for QEMU's own words");
+}
+
 base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(
     const Domain& domain, const std::string& name) {
   const Checkpoint checkpoint(

@@ -17,6 +17,10 @@ namespace sealift::vm {
 /// errors  kHypervisor.
 base::Result<std::vector<std::string>> list_checkpoints(const Domain& domain);
 
+/// Makes the checkpoint that `xml` describes. The VM must be running.
+/// errors  kHypervisor.
+base::Status create_checkpoint(const Domain& domain, const std::string& xml);
+
 /// Bytes that changed on each disk of the checkpoint since then, in units of its bitmap
 /// (64 KiB), by target; none where the bitmap is missing or broken. The VM must be
 /// running.

@@ -3,9 +3,9 @@
 #include <libvirt/virterror.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
-#include "base/uuid.h"
 #include "vm/event_loop.h"
 
 namespace sealift::vm {
@@ -79,6 +79,15 @@ base::Result<Domain> find_domain(const Connection& connection,
   }
   return take_libvirt_error(base::ErrorCode::kHypervisor, "cannot look up the VM")
       .at("vm", name);
+}
+
+base::Result<base::Uuid> uuid_of(const Domain& domain) {
+  std::array<char, VIR_UUID_STRING_BUFLEN> text{};
+  if (virDomainGetUUIDString(domain.get(), text.data()) != 0) {
+    return take_libvirt_error(base::ErrorCode::kHypervisor,
+                              "cannot read the VM's UUID");
+  }
+  return base::Uuid::parse(text.data());
 }
 
 base::Result<std::vector<std::string>> list_domains(const Connection& connection) {

@@ -8,6 +8,7 @@
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "base/uuid.h"
 
 namespace sealift::vm {
 
@@ -26,6 +27,9 @@ base::Result<Connection> connect(const std::string& uri);
 /// `name` is a VM's name or its UUID.
 /// errors  kNotFound: the host has no such VM.  kHypervisor: anything else.
 base::Result<Domain> find_domain(const Connection& connection, const std::string& name);
+
+/// errors  kHypervisor.
+base::Result<base::Uuid> uuid_of(const Domain& domain);
 
 /// The names of all VMs, running or not, sorted.
 base::Result<std::vector<std::string>> list_domains(const Connection& connection);

@@ -85,6 +85,10 @@ base::Status read_chain(Disk& disk) {
   disk.backing.clear();
   ASSIGN_OR_RETURN(ImageInfo info, read_image_info(disk.path, disk.format));
   disk.size = info.size;
+  struct stat found {};
+  if (::stat(disk.path.c_str(), &found) == 0 && S_ISREG(found.st_mode)) {
+    disk.inode = found.st_ino;
+  }
   disk.can_hold_bitmaps = info.can_hold_bitmaps;
   disk.bitmaps = info.bitmaps;
   while (!info.backing.empty()) {

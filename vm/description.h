@@ -43,6 +43,7 @@ struct Disk {
   bool is_read_only = false;
   bool is_shareable = false;
   bool has_iothread = false;         ///< On the disk or its SCSI controller, live.
+  std::uint64_t inode = 0;           ///< Of `path`, a file; 0: it is none.
   bool can_hold_bitmaps = false;     ///< Of the image that is written to.
   std::vector<std::string> bitmaps;  ///< That lie in it, written when QEMU closes it.
 };

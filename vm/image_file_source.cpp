@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "vm/changed_pieces.h"
 #include "vm/nbd_reader.h"
 #include "vm/read_only_server.h"
 #include "vm/read_pieces.h"
@@ -84,19 +85,20 @@ base::Error with_words(base::Error error, const ReadOnlyServer& server) {
 }
 
 base::Result<std::unique_ptr<NbdReader>> open_reader(ReadOnlyServer& server,
-                                                     base::FileDescriptor socket) {
+                                                     base::FileDescriptor socket,
+                                                     const std::string& bitmap = {}) {
   if (auto status = server.wait_for(socket); !status) {
     return with_words(std::move(status).error(), server);
   }
-  auto reader = NbdReader::open(std::move(socket), "");
+  auto reader = NbdReader::open(std::move(socket), "", bitmap);
   if (!reader) return with_words(std::move(reader).error(), server);
   return reader;
 }
 
-class ImageFileSource final : public DiskSource {
+class ImageFileSource final : public DiskSource, public TrackedDisk {
  public:
-  ImageFileSource(Disk disk, std::optional<keyvault::Secret> key)
-      : disk_(std::move(disk)), key_(std::move(key)) {}
+  ImageFileSource(Disk disk, std::string bitmap, std::optional<keyvault::Secret> key)
+      : disk_(std::move(disk)), bitmap_(std::move(bitmap)), key_(std::move(key)) {}
 
   const std::string& target() const override { return disk_.target; }
   std::uint64_t size() const override { return disk_.size; }
@@ -104,28 +106,55 @@ class ImageFileSource final : public DiskSource {
   base::Status read_allocated(std::uint32_t piece_size, unsigned jobs,
                               const PieceSink& sink, const Progress& progress,
                               std::stop_token stop) override {
-    if (readers_.empty()) {
-      const unsigned count = std::clamp(jobs, 1U, kMostReaders);
-      if (auto status = is_read_directly() ? open_raw(count) : open_server(count);
-          !status) {
-        return located(std::move(status).error());
-      }
-    }
+    RETURN_IF_ERROR(open(jobs));
     std::vector<DiskReader*> readers;
-    for (const auto& reader : readers_) readers.push_back(reader.get());
-    if (auto status =
-            read_pieces(readers, disk_.size, piece_size, sink, progress, stop);
-        !status) {
-      return located(std::move(status).error());
-    }
-    return base::Done{};
+    for (const auto& reader : raw_readers_) readers.push_back(reader.get());
+    for (const auto& reader : served_readers_) readers.push_back(reader.get());
+    readers.resize(std::min<std::size_t>(readers.size(), std::max(jobs, 1U)));
+    return located(read_pieces(readers, disk_.size, piece_size, sink, progress, stop));
+  }
+
+  TrackedDisk* changes() override { return bitmap_.empty() ? nullptr : this; }
+
+  base::Status read_changed(std::uint32_t piece_size, unsigned jobs,
+                            const PieceSink& sink, const Progress& progress,
+                            std::stop_token stop) override {
+    RETURN_IF_ERROR(open(jobs));
+    std::vector<NbdReader*> readers;
+    for (const auto& reader : served_readers_) readers.push_back(reader.get());
+    readers.resize(std::min<std::size_t>(readers.size(), std::max(jobs, 1U)));
+    return located(
+        read_changed_pieces(readers, disk_.size, piece_size, sink, progress, stop));
+  }
+
+  base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
+    RETURN_IF_ERROR(open(kMostReaders));
+    auto found = vm::is_unchanged(*served_readers_.front(), offset, size);
+    if (!found) return located(std::move(found).error()).error();
+    return found;
+  }
+
+  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+    RETURN_IF_ERROR(open(kMostReaders));
+    return located(served_readers_.front()->read(offset, bytes));
   }
 
  private:
   bool is_read_directly() const { return disk_.format == "raw" && !disk_.rbd; }
 
-  base::Error located(base::Error error) const {
-    return std::move(error).at("file", disk_.path.string()).at("disk", disk_.target);
+  base::Status located(base::Status status) const {
+    if (status) return status;
+    return std::move(status)
+        .error()
+        .at("file", disk_.path.string())
+        .at("disk", disk_.target);
+  }
+
+  // The server takes no further connection later: all that may be wanted are made.
+  base::Status open(unsigned jobs) {
+    if (!raw_readers_.empty() || !served_readers_.empty()) return base::Done{};
+    const unsigned count = std::clamp(jobs, 1U, kMostReaders);
+    return located(is_read_directly() ? open_raw(count) : open_server(count));
   }
 
   base::Status open_raw(unsigned count) {
@@ -138,33 +167,36 @@ class ImageFileSource final : public DiskSource {
     const auto file_size =
         is_file ? static_cast<std::uint64_t>(found.st_size) : disk_.size;
     for (unsigned i = 0; i < count; ++i) {
-      readers_.push_back(
+      raw_readers_.push_back(
           std::make_unique<RawReader>(file_.get(), disk_.size, file_size, is_file));
     }
     return base::Done{};
   }
 
   base::Status open_server(unsigned count) {
-    ASSIGN_OR_RETURN(ReadOnlyServer server,
-                     ReadOnlyServer::start(disk_, count, key_ ? &*key_ : nullptr));
+    ASSIGN_OR_RETURN(
+        ReadOnlyServer server,
+        ReadOnlyServer::start(disk_, count, key_ ? &*key_ : nullptr, bitmap_));
     key_.reset();
     server_.emplace(std::move(server));
     for (base::FileDescriptor& socket : server_->take_sockets()) {
-      auto reader = open_reader(*server_, std::move(socket));
+      auto reader = open_reader(*server_, std::move(socket), bitmap_);
       if (!reader) return std::move(reader).error();
       if (reader.value()->size() != disk_.size) {
         return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
       }
-      readers_.push_back(std::move(reader).value());
+      served_readers_.push_back(std::move(reader).value());
     }
     return base::Done{};
   }
 
   Disk disk_;
+  std::string bitmap_;                   // Empty: none.
   std::optional<keyvault::Secret> key_;  // Until the server has it.
   base::FileDescriptor file_;
   std::optional<ReadOnlyServer> server_;
-  std::vector<std::unique_ptr<DiskReader>> readers_;
+  std::vector<std::unique_ptr<RawReader>> raw_readers_;
+  std::vector<std::unique_ptr<NbdReader>> served_readers_;
 };
 
 base::Result<std::optional<keyvault::Secret>> read_key(const Connection& connection,
@@ -176,14 +208,16 @@ base::Result<std::optional<keyvault::Secret>> read_key(const Connection& connect
 }  // namespace
 
 std::unique_ptr<DiskSource> open_image_files(const Disk& disk,
+                                             const std::string& bitmap,
                                              std::optional<keyvault::Secret> key) {
-  return std::make_unique<ImageFileSource>(disk, std::move(key));
+  return std::make_unique<ImageFileSource>(disk, bitmap, std::move(key));
 }
 
 base::Result<std::unique_ptr<DiskSource>> open_image_files(const Connection& connection,
-                                                           const Disk& disk) {
+                                                           const Disk& disk,
+                                                           const std::string& bitmap) {
   ASSIGN_OR_RETURN(std::optional<keyvault::Secret> key, read_key(connection, disk));
-  return open_image_files(disk, std::move(key));
+  return open_image_files(disk, bitmap, std::move(key));
 }
 
 base::Result<std::uint64_t> measure_image(const Connection& connection,

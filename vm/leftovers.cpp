@@ -120,13 +120,9 @@ base::Result<std::vector<std::string>> clean_up_after_earlier_run(
     const Connection& /*connection*/, const Domain& domain,
     const CaptureOptions& options) {
   const std::string name = virDomainGetName(domain.get());
-  std::array<char, VIR_UUID_STRING_BUFLEN> uuid{};
-  if (virDomainGetUUIDString(domain.get(), uuid.data()) != 0) {
-    return take_libvirt_error(base::ErrorCode::kHypervisor, "cannot read the VM's UUID")
-        .at("vm", name);
-  }
-  ASSIGN_OR_RETURN(const base::Uuid vm, base::Uuid::parse(uuid.data()));
-  auto done = CleanUp(domain, options).run(vm);
+  const auto vm = uuid_of(domain);
+  if (!vm) return base::Error(vm.error()).at("vm", name);
+  auto done = CleanUp(domain, options).run(vm.value());
   if (!done) return std::move(done).error().at("vm", name);
   return done;
 }

@@ -2,28 +2,12 @@
 
 #include <algorithm>
 
+#include "vm/changed_pieces.h"
 #include "vm/nbd_reader.h"
 
 namespace sealift::vm {
 
 namespace {
-
-// The pieces that changed, for read_pieces(): all else counts as hole.
-class ChangedPieces final : public DiskReader {
- public:
-  explicit ChangedPieces(NbdReader& reader) : reader_(reader) {}
-
-  base::Result<std::vector<Extent>> extents(std::uint64_t offset,
-                                            std::uint64_t size) override {
-    return reader_.changes(offset, size);
-  }
-  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
-    return reader_.read(offset, bytes);
-  }
-
- private:
-  NbdReader& reader_;
-};
 
 class PulledDiskSource final : public DiskSource, public TrackedDisk {
  public:
@@ -56,26 +40,16 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     if (auto status = connect_all(jobs); !status) return told(std::move(status));
-    std::vector<std::unique_ptr<ChangedPieces>> pieces;
-    std::vector<DiskReader*> readers;
-    for (const auto& reader : readers_) {
-      pieces.push_back(std::make_unique<ChangedPieces>(*reader));
-      readers.push_back(pieces.back().get());
-    }
-    return told(read_pieces(readers, size_, piece_size, sink, progress, stop));
+    std::vector<NbdReader*> readers;
+    for (const auto& reader : readers_) readers.push_back(reader.get());
+    return told(read_changed_pieces(readers, size_, piece_size, sink, progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
     if (auto status = connect_all(1); !status) return told(std::move(status)).error();
-    for (const std::uint64_t end = offset + size; offset < end;) {
-      auto extents = readers_.front()->changes(offset, end - offset);
-      if (!extents) return told(std::move(extents).error()).error();
-      for (const Extent& extent : extents.value()) {
-        if (!extent.is_hole) return false;
-        offset += extent.size;
-      }
-    }
-    return true;
+    auto found = vm::is_unchanged(*readers_.front(), offset, size);
+    if (!found) return told(std::move(found).error()).error();
+    return found;
   }
 
   base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {

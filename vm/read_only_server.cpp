@@ -150,7 +150,8 @@ base::Result<base::FileDescriptor> hand_over(const keyvault::Secret& key) {
 
 base::Result<ReadOnlyServer> ReadOnlyServer::start(const Disk& disk,
                                                    unsigned connections,
-                                                   const keyvault::Secret* key) {
+                                                   const keyvault::Secret* key,
+                                                   const std::string& bitmap) {
   ASSIGN_OR_RETURN(Listener listener, listen_for(connections));
   ReadOnlyServer server;
   server.sockets_ = std::move(listener.clients);
@@ -159,6 +160,7 @@ base::Result<ReadOnlyServer> ReadOnlyServer::start(const Disk& disk,
 
   std::vector<std::string> words{"qemu-nbd", "--read-only", "--aio=threads",
                                  "--shared=" + std::to_string(connections)};
+  if (!bitmap.empty()) words.push_back("--bitmap=" + bitmap);
   base::FileDescriptor key_file;
   if (key != nullptr) {
     ASSIGN_OR_RETURN(key_file, hand_over(*key));

@@ -18,11 +18,13 @@ namespace sealift::vm {
 ///             Its listening socket has no name by the time it runs.
 class ReadOnlyServer {
  public:
+  /// `bitmap`  A dirty bitmap of the image, exported beside it; empty: none.
   /// `key`  Of the user of a network disk; null: none. It gets there in memory, never
   ///        as an argument.
   /// errors  kNotFound: qemu-nbd is not installed.  kIo.
   static base::Result<ReadOnlyServer> start(const Disk& disk, unsigned connections,
-                                            const keyvault::Secret* key = nullptr);
+                                            const keyvault::Secret* key = nullptr,
+                                            const std::string& bitmap = {});
 
   ReadOnlyServer(ReadOnlyServer&& other) noexcept;
   ReadOnlyServer& operator=(ReadOnlyServer&&) = delete;

@@ -118,6 +118,11 @@ base::Status delete_checkpoint(const Domain& domain, const std::string& name) {
   }
   if (virDomainIsActive(domain.get()) == 1) {
     if (virDomainCheckpointDelete(checkpoint.get(), 0) == 0) return base::Done{};
+    // Without libvirt's record its bitmap would go on for ever: only for one that is
+    // lost, not because another job keeps the VM busy.
+    if (virGetLastErrorCode() == VIR_ERR_OPERATION_TIMEOUT) {
+      return libvirt_refused("cannot delete a checkpoint").at("checkpoint", name);
+    }
   } else if (auto status = remove_bitmaps(checkpoint, name); !status) {
     return std::move(status).error().at("checkpoint", name);
   }

@@ -117,18 +117,19 @@ TEST_CASE("every allocated chunk of a disk is stored under its number", "[backup
   MemoryDisk disk(9 * kChunk + 100, {0, 1, 4, 8, 9});
   RecordingComponent component;
   const CountingArchive archive;
-  std::atomic<std::uint64_t> read_bytes = 0;
+  const PipelineLimits limits = unlimited(4);
+  const std::stop_token never;
+  Pace pace(limits, never);
   std::uint64_t shown = 0;
 
-  REQUIRE(store_disk(disk, Pieces::kAllocated, component, archive, kChunk, unlimited(4),
-                     read_bytes,
+  REQUIRE(store_disk(disk, Pieces::kAllocated, component, archive, kChunk, 4, pace,
                      [&](std::uint64_t offset, std::uint64_t) { shown = offset; }, {}));
 
   REQUIRE(component.chunks.size() == 5);
   CHECK(component.chunks.at(8) == base::Bytes(kChunk, std::byte{9}));
   CHECK(component.chunks.at(9) == base::Bytes(100, std::byte{10}));
   CHECK(component.finished_below == 9);
-  CHECK(read_bytes == 4 * kChunk + 100);
+  CHECK(pace.read_bytes() == 4 * kChunk + 100);
   CHECK(shown == disk.size());
 }
 
@@ -137,10 +138,12 @@ TEST_CASE("an archive that refuses a chunk fails the disk by name", "[backup]") 
   RecordingComponent component;
   component.refused = 2;
   const CountingArchive archive;
-  std::atomic<std::uint64_t> read_bytes = 0;
+  const PipelineLimits limits = unlimited(4);
+  const std::stop_token never;
+  Pace pace(limits, never);
 
   const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
-                                 unlimited(2), read_bytes, nullptr, {});
+                                 2, pace, nullptr, {});
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kIo);
@@ -151,12 +154,14 @@ TEST_CASE("a stop ends the disk as interrupted", "[backup]") {
   MemoryDisk disk(4 * kChunk, {0, 1, 2, 3});
   RecordingComponent component;
   const CountingArchive archive;
-  std::atomic<std::uint64_t> read_bytes = 0;
+  const PipelineLimits limits = unlimited(4);
+  const std::stop_token never;
+  Pace pace(limits, never);
   std::stop_source source;
   source.request_stop();
 
   const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
-                                 unlimited(2), read_bytes, nullptr, source.get_token());
+                                 2, pace, nullptr, source.get_token());
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kInterrupted);

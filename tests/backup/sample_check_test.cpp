@@ -52,7 +52,7 @@ class TrackedMemory final : public vm::TrackedDisk {
 };
 
 // The tree of a disk as it is before anything is written.
-class EarlierTree {
+class EarlierTree final : public archive::KnownChunks {
  public:
   explicit EarlierTree(const TrackedMemory& disk)
       : shape_(disk.chunks() * kChunk, kChunk),
@@ -73,6 +73,11 @@ class EarlierTree {
     }
     root_ = tree.finish().value();
   }
+
+  base::Result<bool> contains(const archive::ChunkId& id) const override {
+    return id != lost;
+  }
+  std::optional<archive::ChunkId> lost;  ///< A chunk that nobody stores any more.
 
   archive::TreeView view() {
     return {shape_, root_,
@@ -97,9 +102,9 @@ TEST_CASE("of a small disk every block called unchanged is read", "[backup]") {
   archive::TreeView earlier = tree.view();
   disk.written = disk.noted = {3, 4};
 
-  const SampleReport report = check_sample(disk, earlier, {}).value();
+  const SampleReport report = check_sample(disk, earlier, tree, nullptr, {}).value();
 
-  CHECK(report.blocks == 48);
+  CHECK(report.blocks == 49);  // The last one with data twice.
   CHECK_FALSE(report.differs_at);
   CHECK_FALSE(disk.read_numbers.contains(3));
 }
@@ -111,7 +116,7 @@ TEST_CASE("a block that changed behind QEMU's back is found", "[backup]") {
   const std::uint64_t number = GENERATE(0U, 7U, 49U);
   disk.written = {number};
 
-  const SampleReport report = check_sample(disk, earlier, {}).value();
+  const SampleReport report = check_sample(disk, earlier, tree, nullptr, {}).value();
 
   REQUIRE(report.differs_at);
   CHECK(*report.differs_at == number * kChunk);
@@ -122,22 +127,71 @@ TEST_CASE("of a larger disk at least 64 blocks are drawn, all over it", "[backup
   EarlierTree tree(disk);
   archive::TreeView earlier = tree.view();
 
-  const SampleReport report = check_sample(disk, earlier, {}).value();
+  const SampleReport report = check_sample(disk, earlier, tree, nullptr, {}).value();
 
-  CHECK(report.blocks == 64);
+  CHECK(report.blocks == 65);
   CHECK(*disk.read_numbers.begin() < 2000);
   CHECK(*disk.read_numbers.rbegin() >= 2000);
   const std::set<std::uint64_t> before = std::move(disk.read_numbers);
   disk.read_numbers.clear();
-  REQUIRE(check_sample(disk, earlier, {}));
+  REQUIRE(check_sample(disk, earlier, tree, nullptr, {}));
   CHECK(disk.read_numbers != before);
 }
 
-TEST_CASE("a disk that is mostly holes is drawn from twice", "[backup]") {
-  TrackedMemory disk(4000, 100);
+TEST_CASE("a disk that is mostly holes is drawn from until half held data",
+          "[backup]") {
+  TrackedMemory disk(4000, 10);
   EarlierTree tree(disk);
   archive::TreeView earlier = tree.view();
-  CHECK(check_sample(disk, earlier, {}).value().blocks == 128);
+  CHECK(check_sample(disk, earlier, tree, nullptr, {}).value().blocks > 130);
+  TrackedMemory empty(4000, 10'000);
+  EarlierTree no_tree(empty);
+  archive::TreeView nothing = no_tree.view();
+  CHECK(check_sample(empty, nothing, no_tree, nullptr, {}).value().blocks ==
+        8 * 64 + 1);
+}
+
+TEST_CASE("of a disk that changed nearly everywhere 64 blocks are found too",
+          "[backup]") {
+  TrackedMemory disk(4000, 1);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  for (std::uint64_t number = 0; number < 4000; ++number) {
+    if (number % 4 != 0) disk.noted.insert(number);
+  }
+  CHECK(check_sample(disk, earlier, tree, nullptr, {}).value().blocks >= 64);
+}
+
+TEST_CASE("the last block with data is always among them", "[backup]") {
+  TrackedMemory disk(4000, 7);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  const std::uint64_t last = 3999 / 7 * 7;
+  CHECK(earlier.last_data().value() == last);
+  disk.written = {last};
+  CHECK(check_sample(disk, earlier, tree, nullptr, {}).value().differs_at ==
+        last * kChunk);
+}
+
+TEST_CASE("what the earlier snapshot holds and nobody stores is found", "[backup]") {
+  TrackedMemory disk(50, 1);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  tree.lost = earlier.id_at(17).value();
+  const SampleReport report = check_sample(disk, earlier, tree, nullptr, {}).value();
+  CHECK(report.missing_at == 17 * kChunk);
+  CHECK_FALSE(report.differs_at);
+}
+
+TEST_CASE("what is read is told as it is read", "[backup]") {
+  TrackedMemory disk(50, 1);
+  EarlierTree tree(disk);
+  archive::TreeView earlier = tree.view();
+  std::size_t spent = 0;
+  const std::function<void(std::size_t)> count = [&](std::size_t bytes) {
+    spent += bytes;
+  };
+  CHECK(check_sample(disk, earlier, tree, count, {}).value().blocks * kChunk == spent);
 }
 
 TEST_CASE("a sample can be stopped", "[backup]") {
@@ -146,7 +200,7 @@ TEST_CASE("a sample can be stopped", "[backup]") {
   archive::TreeView earlier = tree.view();
   std::stop_source source;
   source.request_stop();
-  CHECK(check_sample(disk, earlier, source.get_token()).error().code() ==
+  CHECK(check_sample(disk, earlier, tree, nullptr, source.get_token()).error().code() ==
         base::ErrorCode::kInterrupted);
 }
 

@@ -58,6 +58,35 @@ TEST_CASE("a refresh lists what hosts backed up", "[catalog]") {
   }
 }
 
+TEST_CASE("a catalog knows what was there before it was begun", "[catalog]") {
+  CatalogScene scene;
+  const auto catalog = scene.memory();
+  support::must(scene.refresh(*catalog));
+  CHECK(catalog->began_at(scene.anna.id()).value() == 0);
+  scene.back_up(scene.anna, {});
+  scene.back_up(scene.anna, {.created = at(200)});
+  SECTION("one that saw all of it was there from the beginning") {
+    support::must(scene.refresh(*catalog));
+    support::must(scene.refresh(*catalog));
+    CHECK(catalog->began_at(scene.anna.id()).value() == 0);
+  }
+  SECTION("one that came later has not seen what was lost until then") {
+    const auto later = scene.memory();
+    support::must(scene.refresh(*later));
+    scene.back_up(scene.anna, {.created = at(300)});
+    scene.back_up(scene.bert, {.created = at(400)});
+    support::must(scene.refresh(*later));
+    CHECK(later->began_at(scene.anna.id()).value() == 2);
+    CHECK(later->began_at(scene.bert.id()).value() == 0);
+  }
+  SECTION("nor has one that was made anew") {
+    support::must(scene.refresh(*catalog));
+    support::must(catalog->clear());
+    support::must(scene.refresh(*catalog));
+    CHECK(catalog->began_at(scene.anna.id()).value() == 2);
+  }
+}
+
 TEST_CASE("without the repository key ids are listed, and filled in later",
           "[catalog]") {
   CatalogScene scene;

@@ -123,10 +123,10 @@ like 'its message: cause' '^  cause: No space left on device$' "$ERR"
 like 'its message: next' \
   '^  next:  look at the cause \(is it full, .*\), then run the command again; nothing visible was left$' "$ERR"
 is 'nothing is visible in the repository that was not there' "$files" "$(in_cluster A find /mnt/small -type f | sort)"
-a_is_clean main 'after the full disk'
 sealift A list --json
 is 'and the catalog knows of no snapshot' 0 "$(json 'len(d)')"
 SETTINGS_A=(SEALIFT_REPO=/mnt/backup)
+a_is_clean main 'after the full disk'
 
 # --- bringing back ---
 restore=(restore tl-main --connect qemu:///system --identity)

@@ -73,11 +73,14 @@ rm "$BED/A/lib/copy" "$WORK"/control.*
 # --- every file after it ---
 where() {
   markers files "$WORK/markers" "$@" | sed -e "s|$BED/||" -e "s|$REPOSITORY_ID|ID|" \
-    -e "s/$(bed_uuid kept)/UUID/" -e "s/$(bed_uuid bare)/UUID/" -e "s/$(bed_secret_uuid kept)/UUID/" -e 's/\t/ /'
+    -e "s/$(bed_uuid kept)/UUID/" -e "s/$(bed_uuid bare)/UUID/" -e "s/$(bed_secret_uuid kept)/UUID/" -e 's/\t/ /' \
+    -e 's|\(qemu/checkpoint/[^/]*\)/sealift-[0-9a-f-]*|\1/sealift-ID|'
 }
 is 'keys and guest bytes lie where the host itself keeps them, and nowhere else' "config-bare A/etc/qemu/tl-bare.xml
+config-bare A/lib/qemu/checkpoint/tl-bare/sealift-ID.xml
 config-bare A/run/qemu/tl-bare.xml
 config-kept A/etc/qemu/tl-kept.xml
+config-kept A/lib/qemu/checkpoint/tl-kept/sealift-ID.xml
 config-kept A/run/qemu/tl-kept.xml
 disk-bare A/lib/images/bare-data.img
 disk-kept A/lib/images/kept-data.img

@@ -204,14 +204,14 @@ on_b_nothing_but_a_catalog() {
 checkpoints() { vsh A checkpoint-list "$(bed_uuid "$1")" --name | sed '/^$/d' | sort; }
 # checkpoint_name ID: that of the snapshot's checkpoint.
 checkpoint_name() { echo "sealift-${REPOSITORY_ID:0:16}-${1:0:16}"; }
-# strange_checkpoints TAG: those that belong to no snapshot in the repository.
+# strange_checkpoints TAG: those of no archive in any repository that A sees.
 strange_checkpoints() {
-  local id known
-  known=$(
-    sealift A list "$(bed_uuid "$1")" --json
-    if [ "$STATUS" = 0 ]; then for id in $(json '" ".join(s["id"] for s in d)'); do checkpoint_name "$id"; done; fi
-  )
-  comm -23 <(checkpoints "$1") <(sort <<< "$known")
+  local name
+  for name in $(checkpoints "$1"); do
+    if [ -z "$(in_cluster A find /mnt -type d -path "*/archives/*/${name##*-}*" -print -quit)" ]; then
+      echo "$name"
+    fi
+  done
 }
 
 # a_is_clean TAG WHAT: no job, scratch file or socket of a backup is left, no checkpoint but a stored snapshot's, and the
