@@ -15,7 +15,7 @@ touch "$WORK/clean-since"
 begin() {
   # Not in_cluster: that would be a shell with the program as its child. And a shell's background jobs ignore SIGINT.
   nsenter --mount --target "$(bed_holder A)" -- env --default-signal=INT "${SETTINGS_A[@]}" \
-    "$SEALIFT" backup tl-busy "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+    "$SEALIFT" backup tl-busy --full "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
   PID=$!
 }
 # The job runs: QEMU serves the disks, and the guest runs again.
@@ -30,7 +30,7 @@ reading() {
 # ends STATUS WHAT: the background backup ends with it within 20 seconds.
 ends() {
   STATUS=0
-  COMMAND='sealift backup tl-busy'
+  COMMAND='sealift backup tl-busy --full'
   bed_gone "$PID" 200 || kill -KILL "$PID"
   wait "$PID" 2> /dev/null || STATUS=$?
   OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")

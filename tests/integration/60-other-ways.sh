@@ -40,7 +40,7 @@ is 'its disks lie where they lay' "$disks_before" "$(disks "$fast")"
 is 'and no file more' "$files_before" "$(files)"
 
 begin() {
-  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup tl-fast --read-limit 4 \
+  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup tl-fast --full --read-limit 4 \
     > "$WORK/out" 2> "$WORK/err" < /dev/null &
   PID=$!
 }

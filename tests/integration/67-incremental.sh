@@ -139,25 +139,26 @@ is 'leaves the checkpoint there was' "$(checkpoint_name "$ID")" "$(checkpoints w
 writes web vdb 'write -P 0x4a 9M 64k'
 same_as_full web changed 'after a backup that failed'
 
-# begun TAG [MIB/S]: a slow backup that reads everything, in the background; its pid in PID.
+# begun TAG MIB/S [OPTION]: a slow backup in the background; its pid in PID.
 begun() {
-  local i
+  local i tag=$1 limit=$2
+  shift 2
   # Not in_cluster: that would be a shell with the program as its child.
-  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$1" --full --read-limit "${2:-2}" > /dev/null 2>&1 < /dev/null &
+  nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$tag" --read-limit "$limit" "$@" > /dev/null 2>&1 < /dev/null &
   PID=$!
   for ((i = 0; i < 100; i++)); do
-    if vsh A domjobinfo "$(bed_uuid "$1")" | grep -q Unbounded; then break; fi
+    if vsh A domjobinfo "$(bed_uuid "$tag")" | grep -q Unbounded; then break; fi
     sleep 0.1
   done
   sleep 1
 }
-begun web 24
+begun web 24 --full
 writes web vdb 'write -P 0x41 10M 64k' 'write -P 0x41 30M 64k'
 wait $PID
 same_as_full web changed 'after writes in the middle of a backup'
 
 # Whoever pauses the VM while its disks are read has his reasons.
-begun web 24
+begun web 24 --full
 vsh A suspend "$web" > /dev/null
 wait $PID
 is 'a VM that was paused meanwhile stays paused' paused "$(vsh A domstate "$web")"
@@ -186,20 +187,42 @@ exits 0 'the catalog is made anew'
 broken_quietly() { same_as_full "$1" all "$2"; like "$2: the reason is kept" "$3" "$(shows "$FIRST" vdb)"; }
 broken_quietly web 'everything is read once' '^all: the catalog is newer than the earlier snapshot'
 
-begun web
+begun web 2 --full
 writes web vdb 'write -P 0x4b 10M 64k'
 kill -KILL $PID
 wait $PID 2> /dev/null || :
 writes web vdb 'write -P 0x4c 10500k 64k'
 same_as_full web changed 'after a backup that was killed'
 
-begun web
+begun web 2 --full
 writes web vdb 'write -P 0x4d 11M 64k'
 vsh A destroy "$web" > /dev/null
 wait $PID 2> /dev/null || :
 bed_start A web
 writes web vdb 'write -P 0x4e 11500k 64k'
 same_as_full web changed 'after the VM was destroyed in the middle of a backup'
+
+# An incremental of its own that is killed while it reads, and one that the guest writes to meanwhile.
+incremental_killed() {
+  local tag=$1
+  writes "$tag" vdb 'write -P 0x71 16M 12M'
+  begun "$tag" 2
+  writes "$tag" vdb 'write -P 0x72 17M 64k' 'write -P 0x72 45M 64k'
+  kill -KILL $PID
+  wait $PID 2> /dev/null || :
+  for ((i = 0; i < 150; i++)); do
+    if [ -z "$(strange_checkpoints "$tag")" ] && ! vsh A domblklist "$(bed_uuid "$tag")" | grep -q sealift; then break; fi
+    sleep 0.1
+  done
+  is "$tag: an incremental is killed while it reads: the guest runs" running "$(vsh A domstate "$(bed_uuid "$tag")")"
+  same_as_full "$tag" changed "$tag: after an incremental that was killed"
+  writes "$tag" vdb 'write -P 0x73 16M 12M'
+  begun "$tag" 12
+  writes "$tag" vdb 'write -P 0x74 17M 64k' 'write -P 0x74 45M 64k'
+  wait $PID
+  same_as_full "$tag" changed "$tag: after an incremental that was written to meanwhile"
+}
+incremental_killed web
 
 # --- what breaks it ---
 vsh A checkpoint-delete "$web" "$(checkpoint_name "$ID")" > /dev/null
@@ -314,19 +337,20 @@ like 'of the disk with the iothread too' '^what changed since' "$(shows "$FIRST"
 meanwhile() {
   local tag=$1 offset
   shift
-  begun "$tag" 24
+  begun "$tag" 24 --full
   for offset in "$@"; do writes "$tag" vdb "write -P 0x63 $offset 64k"; done
   wait $PID
 }
 meanwhile fast 3M 20M 40M
 same_as_full fast changed 'after writes in the middle of a backup'
-begun fast
+begun fast 2 --full
 writes fast vdb 'write -P 0x64 4M 64k'
 kill -KILL $PID
 wait $PID 2> /dev/null || :
 until [ -z "$(strange_checkpoints fast)" ] && ! vsh A domblklist "$(bed_uuid fast)" | grep -q sealift; do sleep 0.2; done
 writes fast vdb 'write -P 0x65 5M 64k'
 same_as_full fast changed 'after a backup that was killed'
+incremental_killed fast
 vsh A destroy "$(bed_uuid fast)" > /dev/null
 bed_start A fast
 writes fast vdb 'write -P 0x66 6M 64k'

@@ -125,7 +125,7 @@ rm -r "$WORK/plain"
 # begin TAG PROGRAM: a slow backup in the background; sets PID, the program itself, and CHILD, one that it started.
 begin() {
   nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" \
-    "$SEALIFT" backup "tl-$1" --read-limit 1 > "$WORK/out" 2> "$WORK/err" < /dev/null &
+    "$SEALIFT" backup "tl-$1" --full --read-limit 1 > "$WORK/out" 2> "$WORK/err" < /dev/null &
   PID=$!
   local i
   for ((i = 0; i < 300; i++)); do

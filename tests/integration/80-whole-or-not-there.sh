@@ -133,7 +133,7 @@ bed_unmount A /mnt/small
 # begin TAG: a slow backup in the background; sets PID.
 begin() {
   nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" \
-    "$SEALIFT" backup "tl-$1" --read-limit 1 > "$WORK/out-$1" 2>&1 < /dev/null &
+    "$SEALIFT" backup "tl-$1" --full --read-limit 1 > "$WORK/out-$1" 2>&1 < /dev/null &
   PID=$!
 }
 put_back nothing

@@ -50,10 +50,10 @@ done
 begin() {
   local tag=$1
   shift
-  setsid nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$tag" "$@" \
+  setsid nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$tag" --full "$@" \
     > "$WORK/out" 2> "$WORK/err" < /dev/null &
   PID=$!
-  COMMAND="sealift backup tl-$tag $*"
+  COMMAND="sealift backup tl-$tag --full $*"
 }
 # begin_reading TAG [MIB]: a slow one, that reads by now.
 begin_reading() {
