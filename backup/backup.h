@@ -63,6 +63,6 @@ struct VmOutcome {
 /// errors  What concerns the run as a whole and touched no VM: kCorrupt, kBusy, kIo.
 base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
                                                 const BackupRequest& request,
-                                                std::stop_token stop);
+                                                const std::stop_token& stop);
 
 }  // namespace sealift::backup

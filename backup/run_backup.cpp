@@ -67,7 +67,7 @@ VmOutcome not_begun(const std::string& vm) {
 
 base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
                                                 const BackupRequest& request,
-                                                std::stop_token stop) {
+                                                const std::stop_token& stop) {
   RETURN_IF_ERROR(refuse_if_not_enrolled(environment));
   ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
                    refresh_catalog(environment));

@@ -205,7 +205,10 @@ class SnapshotTaker {
       capture = begin_capture(environment_, domain, description, options);
     }
     for (const auto& [target, reason] : tracking_.broken) {
-      taken_.warnings.push_back("disk " + target + ": all of it is read: " + reason);
+      taken_.warnings.push_back(std::string("disk ")
+                                    .append(target)
+                                    .append(": all of it is read: ")
+                                    .append(reason));
     }
     return capture;
   }

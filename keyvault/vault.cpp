@@ -87,56 +87,56 @@ base::Status check_free(const fs::path& folder) {
 
 }  // namespace
 
-base::Result<KeyVault> KeyVault::init(const fs::path& path,
+base::Result<KeyVault> KeyVault::init(const fs::path& folder,
                                       base::Filesystem& filesystem) {
-  const fs::path folder = without_final_slash(path);
-  RETURN_IF_ERROR(check_free(folder));
-  if (folder.has_parent_path()) {
-    RETURN_IF_ERROR(filesystem.create_directories(folder.parent_path(), kParentMode));
+  const fs::path place = without_final_slash(folder);
+  RETURN_IF_ERROR(check_free(place));
+  if (place.has_parent_path()) {
+    RETURN_IF_ERROR(filesystem.create_directories(place.parent_path(), kParentMode));
   }
-  RETURN_IF_ERROR(filesystem.create_directories(folder, kVaultFolderMode));
-  RETURN_IF_ERROR(check_private_tree(folder));
+  RETURN_IF_ERROR(filesystem.create_directories(place, kVaultFolderMode));
+  RETURN_IF_ERROR(check_private_tree(place));
   ASSIGN_OR_RETURN(SigningKey key, SigningKey::generate());
   ASSIGN_OR_RETURN(const Secret pem, key.to_pem());
   base::Status published =
-      base::publish(filesystem, signing_key_file(folder), pem.view(), kVaultFileMode);
+      base::publish(filesystem, signing_key_file(place), pem.view(), kVaultFileMode);
   if (!published && published.error().code() == base::ErrorCode::kBusy) {
     return refused("another program made a key vault here just now")
-        .at("folder", folder.string());
+        .at("folder", place.string());
   }
   if (!published) return published.error();
-  return KeyVault(folder, std::move(key), filesystem);
+  return KeyVault(place, std::move(key), filesystem);
 }
 
-base::Result<KeyVault> KeyVault::open(const fs::path& path,
+base::Result<KeyVault> KeyVault::open(const fs::path& folder,
                                       base::Filesystem& filesystem) {
-  const fs::path folder = without_final_slash(path);
+  const fs::path place = without_final_slash(folder);
   struct stat found {};
-  if (::lstat(folder.c_str(), &found) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+  if (::lstat(place.c_str(), &found) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
     return base::Error(base::ErrorCode::kNotFound, "there is no key vault")
-        .at("folder", folder.string())
+        .at("folder", place.string())
         .next("make one with `sealift keyvault init`, or name another with --keyvault");
   }
-  if (::lstat(signing_key_file(folder).c_str(), &found) != 0 &&
+  if (::lstat(signing_key_file(place).c_str(), &found) != 0 &&
       (errno == ENOENT || errno == ENOTDIR)) {
     return base::Error(base::ErrorCode::kNotFound,
                        "this is no key vault: it holds no signing key")
-        .at("folder", folder.string())
+        .at("folder", place.string())
         .next("make one with `sealift keyvault init`, or name another with --keyvault");
   }
-  RETURN_IF_ERROR(check_private_tree(folder));
+  RETURN_IF_ERROR(check_private_tree(place));
   auto pem =
-      read_secret_file(signing_key_file(folder), kPemLimit, SecretFilePlace::kPrivate);
+      read_secret_file(signing_key_file(place), kPemLimit, SecretFilePlace::kPrivate);
   if (!pem) {
-    return std::move(pem).error().at("key vault", folder.string());
+    return std::move(pem).error().at("key vault", place.string());
   }
   auto key = SigningKey::parse_pem(pem.value());
   if (!key) {
     return base::Error(base::ErrorCode::kCorrupt, "this host's signing key is damaged")
-        .at("file", signing_key_file(folder).string())
+        .at("file", signing_key_file(place).string())
         .because(key.error().what());
   }
-  return KeyVault(folder, std::move(key).value(), filesystem);
+  return KeyVault(place, std::move(key).value(), filesystem);
 }
 
 base::Status KeyVault::trust(const std::string& name, const SignerPublicKey& key) {

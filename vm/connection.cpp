@@ -15,16 +15,13 @@ namespace {
 // Scheme, host and parameters of a libvirt URI, as far as they say where the daemon is.
 bool is_local(std::string_view uri) {
   if (uri == "test:///default") return true;
-  for (const std::string_view scheme : {"qemu:///", "qemu+unix:///"}) {
-    if (uri.starts_with(scheme)) return true;
-  }
-  return false;
+  return uri.starts_with("qemu:///") || uri.starts_with("qemu+unix:///");
 }
 
 void ignore_printed_error(void* /*data*/, virErrorPtr /*error*/) {}
 
 base::Error cannot_connect(const std::string& uri) {
-  const virErrorPtr last = virGetLastError();
+  const virError* last = virGetLastError();
   const std::string_view words = virGetLastErrorMessage();
   const bool is_denied =
       last != nullptr &&
