@@ -79,10 +79,11 @@ base::Result<ExitStatus> run_inspect(const Session& session, const Values& value
   auto facts = is_pem ? inspect_pem(session, file, text.view())
                       : inspect_key_json(session, text.view());
   if (!facts) {
-    return std::move(facts)
-        .error()
-        .at("file", file)
-        .next("name a protection-key.json, an Export-MocKey file, or a PEM file");
+    base::Error error = std::move(facts).error().at("file", file);
+    if (error.code() == base::ErrorCode::kCorrupt) {
+      error.next("name a protection-key.json, an Export-MocKey file, or a PEM file");
+    }
+    return error;
   }
   base::Json object = base::Json::object();
   for (const auto& [name, words] : facts.value()) {
