@@ -51,7 +51,7 @@ struct BackupEnvironment {
 
 struct VmOutcome {
   std::string vm;
-  std::string vm_uuid;               ///< Empty: this host has no such VM.
+  std::string vm_uuid;  ///< Of one that failed; empty: this host has no such VM.
   std::optional<base::Error> error;  ///< Then no snapshot of this VM was made.
   catalog::Snapshot snapshot;
   std::vector<std::string> warnings;  ///< "the vTPM state is not encrypted", ...

@@ -163,8 +163,7 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
   if (found->sequence <= began_at) {
     tracking.give_up(
         "the catalog is newer than the earlier snapshot, and what that one leans on "
-        "may "
-        "have been lost unseen");
+        "may have been lost unseen");
     return tracking;
   }
   tracking.since = checkpoint_name(repository, found->id);

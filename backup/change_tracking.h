@@ -42,11 +42,10 @@ struct ChangeTracking {
   std::map<std::string, std::uint64_t> changed;  ///< Of those: bytes noted.
   /// Why each of the other disks is read whole, for people.
   std::map<std::string, std::string> whole;
-
-  const archive::Component* disk(const std::string& target) const;
-  /// Disks that are read whole because something happened: to be said aloud.
+  /// Of those, the ones that are because something happened: to be said aloud.
   std::map<std::string, std::string> broken;
 
+  const archive::Component* disk(const std::string& target) const;
   /// From here on nothing is gone on from.
   void give_up(const std::string& reason);
   void give_up_broken(const std::string& reason);

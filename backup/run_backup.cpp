@@ -6,15 +6,21 @@ namespace sealift::backup {
 
 namespace {
 
+// Empty: this host has no such VM.
+std::string uuid_text(const vm::Connection& connection, const std::string& vm) {
+  const auto domain = vm::find_domain(connection, vm);
+  if (!domain) return {};
+  const auto uuid = vm::uuid_of(domain.value());
+  return uuid ? uuid->text() : std::string();
+}
+
 VmOutcome back_up(BackupEnvironment& environment, const BackupRequest& request,
                   const std::string& vm, const std::stop_token& stop) {
   VmOutcome outcome;
   outcome.vm = vm;
-  if (const auto domain = vm::find_domain(environment.connection, vm)) {
-    if (const auto uuid = vm::uuid_of(domain.value())) outcome.vm_uuid = uuid->text();
-  }
   auto taken = take_snapshot(environment, request, vm, stop);
   if (!taken) {
+    outcome.vm_uuid = uuid_text(environment.connection, vm);
     outcome.error = std::move(taken).error().at("vm", vm);
     return outcome;
   }
@@ -26,6 +32,7 @@ VmOutcome back_up(BackupEnvironment& environment, const BackupRequest& request,
       refreshed ? environment.catalog.find(taken->committed.id.hex())
                 : base::Result<catalog::Catalog::Found>(std::move(refreshed).error());
   if (!found) {
+    outcome.vm_uuid = uuid_text(environment.connection, vm);
     outcome.error = std::move(found)
                         .error()
                         .at("snapshot", taken->committed.id.hex())

@@ -7,6 +7,7 @@
 #include "backup/earlier_part.h"
 #include "backup/fresh_catalog.h"
 #include "backup/protection.h"
+#include "backup/settle_checkpoints.h"
 #include "backup/store_disks.h"
 #include "backup/verdict.h"
 #include "backup/vm_lock.h"
@@ -167,15 +168,17 @@ class SnapshotTaker {
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
-    if (auto finished = capture->finish(); !finished) {
+    auto stored = capture->finish();
+    if (stored) stored = commit(*writer, *capture, description, std::move(protection));
+    if (!stored) {
+      // Without a snapshot the new one is in the way.
       static_cast<void>(vm::delete_checkpoint(domain, checkpoint_));
-      return std::move(finished).error();
+      return std::move(stored).error();
     }
-    auto committed = commit(*writer, *capture, description, std::move(protection));
     if (capture->has_checkpoint()) {
-      settle_checkpoints(domain, description, options, static_cast<bool>(committed));
+      std::ranges::move(settle_checkpoints(domain, description, options),
+                        std::back_inserter(taken_.warnings));
     }
-    RETURN_IF_ERROR(committed);
     return std::move(taken_);
   }
 
@@ -211,56 +214,6 @@ class SnapshotTaker {
                                     .append(reason));
     }
     return capture;
-  }
-
-  // Of a snapshot that is there the newest checkpoint is enough; without a snapshot the
-  // new one is in the way.
-  void settle_checkpoints(const vm::Domain& domain,
-                          const vm::VmDescription& description,
-                          const vm::CaptureOptions& options, bool is_committed) {
-    if (!is_committed) {
-      static_cast<void>(vm::delete_checkpoint(domain, options.checkpoint));
-      return;
-    }
-    const auto there = vm::list_checkpoints(domain);
-    if (!there) return;
-    for (const std::string& name : there.value()) {
-      if (!options.known_checkpoints.contains(name)) continue;
-      note_failure(vm::delete_checkpoint(domain, name));
-    }
-    remove_forgotten(domain, description, options, there.value());
-  }
-
-  // Bitmaps whose checkpoint libvirt does not know any more: after a crash of QEMU, or
-  // because another tool deleted its record alone.
-  void remove_forgotten(const vm::Domain& domain, const vm::VmDescription& description,
-                        const vm::CaptureOptions& options,
-                        const std::vector<std::string>& there) {
-    std::map<std::string, std::set<std::string>> forgotten;  // Targets by name.
-    for (const vm::Disk& disk : description.disks) {
-      for (const std::string& name : disk.bitmaps) {
-        if (!name.starts_with(options.checkpoint_prefix)) continue;
-        if (std::ranges::find(there, name) != there.end()) continue;
-        forgotten[name].insert(disk.target);
-      }
-    }
-    for (const auto& [name, targets] : forgotten) {
-      std::set<std::string> others(description.removable_targets.begin(),
-                                   description.removable_targets.end());
-      for (const vm::Disk& disk : description.disks) {
-        if (!targets.contains(disk.target)) others.insert(disk.target);
-      }
-      note_failure(vm::remove_forgotten(domain, name, targets, others));
-    }
-  }
-
-  void note_failure(const base::Status& status) {
-    if (status) return;
-    std::string words = status.error().what();
-    for (const auto& place : status.error().places()) {
-      words += ", " + place.kind + " " + place.name;
-    }
-    taken_.warnings.push_back(words + ": " + status.error().cause());
   }
 
   base::Status note_differences(const vm::VmDescription& description) {

@@ -88,9 +88,8 @@ CREATE TABLE snapshot(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX snapshot_by_volume ON snapshot(volume);
 
--- The newest record of each signer that was ever seen.
--- began_at: of the first reading into
--- an empty catalog; what was lost before that, nobody here knows.
+-- The newest record of each signer that was ever seen. began_at: that of the first
+-- reading into an empty catalog; what was lost before, nobody here knows.
 CREATE TABLE head(
   signer BLOB PRIMARY KEY,
   sequence INTEGER NOT NULL,

@@ -47,11 +47,15 @@ std::string backup_xml(const std::filesystem::path& socket,
 
 std::string checkpoint_xml(const std::string& name,
                            const std::vector<std::string>& with,
-                           const std::vector<std::string>& without) {
+                           const std::vector<std::string>& without,
+                           CheckpointState state) {
   pugi::xml_document document;
   pugi::xml_node root = document.append_child("domaincheckpoint");
   root.append_child("name").text().set(name.c_str());
   root.append_child("description").text().set("sealift backup");
+  if (state == CheckpointState::kForgotten) {
+    root.append_child("creationTime").text().set("1");  // It wants one; any will do.
+  }
   pugi::xml_node list = root.append_child("disks");
   for (const std::string& target : with) add_disk(list, target, "checkpoint", "bitmap");
   for (const std::string& target : without) add_disk(list, target, "checkpoint", "no");

@@ -21,10 +21,16 @@ std::string backup_xml(const std::filesystem::path& socket,
                        const std::vector<PulledDisk>& disks,
                        const std::vector<std::string>& others);
 
-/// `with`     Disks that get a bitmap.
+enum class CheckpointState {
+  kNew,
+  kForgotten,  ///< Its bitmaps are there, and libvirt is to know of it again.
+};
+
+/// `with`     Disks that get, or have, a bitmap.
 /// `without`  All others, and drives.
 std::string checkpoint_xml(const std::string& name,
                            const std::vector<std::string>& with,
-                           const std::vector<std::string>& without);
+                           const std::vector<std::string>& without,
+                           CheckpointState state = CheckpointState::kNew);
 
 }  // namespace sealift::vm

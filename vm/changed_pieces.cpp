@@ -1,5 +1,7 @@
 #include "vm/changed_pieces.h"
 
+#include <algorithm>
+
 namespace sealift::vm {
 
 namespace {
@@ -23,17 +25,20 @@ class ChangedPieces final : public DiskReader {
 
 }  // namespace
 
-base::Status read_changed_pieces(const std::vector<NbdReader*>& readers,
-                                 std::uint64_t size, std::uint32_t piece_size,
-                                 const PieceSink& sink, const Progress& progress,
+base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+                                 unsigned jobs, std::uint64_t size,
+                                 std::uint32_t piece_size, const PieceSink& sink,
+                                 const Progress& progress,
                                  const std::stop_token& stop) {
-  std::vector<std::unique_ptr<ChangedPieces>> pieces;
-  std::vector<DiskReader*> all;
-  for (NbdReader* reader : readers) {
-    pieces.push_back(std::make_unique<ChangedPieces>(*reader));
-    all.push_back(pieces.back().get());
+  const std::size_t count = std::min<std::size_t>(readers.size(), std::max(jobs, 1U));
+  std::vector<ChangedPieces> pieces;
+  pieces.reserve(count);  // They stay where they are: `used` points to them.
+  std::vector<DiskReader*> used;
+  used.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    used.push_back(&pieces.emplace_back(*readers[i]));
   }
-  return read_pieces(all, size, piece_size, sink, progress, stop);
+  return read_pieces(used, size, piece_size, sink, progress, stop);
 }
 
 base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,

@@ -1,18 +1,19 @@
 // What changed on a disk that an NBD server exports beside a dirty bitmap.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "vm/nbd_reader.h"
 
 namespace sealift::vm {
 
-/// As TrackedDisk::read_changed(), with a thread for each of `readers`, which have the
-/// bitmap.
-base::Status read_changed_pieces(const std::vector<NbdReader*>& readers,
-                                 std::uint64_t size, std::uint32_t piece_size,
-                                 const PieceSink& sink, const Progress& progress,
-                                 const std::stop_token& stop);
+/// As TrackedDisk::read_changed(), with a thread for each of the first `jobs` of
+/// `readers`, which have the bitmap.
+base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+                                 unsigned jobs, std::uint64_t size,
+                                 std::uint32_t piece_size, const PieceSink& sink,
+                                 const Progress& progress, const std::stop_token& stop);
 
 /// As TrackedDisk::is_unchanged().
 base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,

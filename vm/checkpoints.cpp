@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "vm/backup_xml.h"
 #include "vm/xml.h"
 
 namespace sealift::vm {
@@ -67,23 +68,12 @@ base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(
 }
 
 base::Status remove_forgotten(const Domain& domain, const std::string& name,
-                              const std::set<std::string>& targets,
-                              const std::set<std::string>& other_targets) {
-  pugi::xml_document document;
-  pugi::xml_node root = document.append_child("domaincheckpoint");
-  root.append_child("name").text().set(name.c_str());
-  root.append_child("creationTime").text().set("1");  // It wants one; any will do.
-  pugi::xml_node disks = root.append_child("disks");
-  const auto add = [&disks](const std::string& target, const char* checkpoint) {
-    pugi::xml_node disk = disks.append_child("disk");
-    disk.append_attribute("name").set_value(target.c_str());
-    disk.append_attribute("checkpoint").set_value(checkpoint);
-  };
-  for (const std::string& target : targets) add(target, "bitmap");
-  for (const std::string& target : other_targets) add(target, "no");
-  const Checkpoint checkpoint(
-      virDomainCheckpointCreateXML(domain.get(), write_xml(document).c_str(),
-                                   VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE));
+                              const std::vector<std::string>& targets,
+                              const std::vector<std::string>& other_targets) {
+  const std::string xml =
+      checkpoint_xml(name, targets, other_targets, CheckpointState::kForgotten);
+  const Checkpoint checkpoint(virDomainCheckpointCreateXML(
+      domain.get(), xml.c_str(), VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE));
   if (checkpoint && virDomainCheckpointDelete(checkpoint.get(), 0) == 0) {
     return base::Done{};
   }

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -32,7 +31,7 @@ base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(
 /// that runs: libvirt is told of it, and has it deleted.
 /// errors  kHypervisor.
 base::Status remove_forgotten(const Domain& domain, const std::string& name,
-                              const std::set<std::string>& targets,
-                              const std::set<std::string>& other_targets);
+                              const std::vector<std::string>& targets,
+                              const std::vector<std::string>& other_targets);
 
 }  // namespace sealift::vm

@@ -120,11 +120,8 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     RETURN_IF_ERROR(open(jobs));
-    std::vector<NbdReader*> readers;
-    for (const auto& reader : served_readers_) readers.push_back(reader.get());
-    readers.resize(std::min<std::size_t>(readers.size(), std::max(jobs, 1U)));
-    return located(
-        read_changed_pieces(readers, disk_.size, piece_size, sink, progress, stop));
+    return located(read_changed_pieces(served_readers_, jobs, disk_.size, piece_size,
+                                       sink, progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {

@@ -40,9 +40,8 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     if (auto status = connect_all(jobs); !status) return told(std::move(status));
-    std::vector<NbdReader*> readers;
-    for (const auto& reader : readers_) readers.push_back(reader.get());
-    return told(read_changed_pieces(readers, size_, piece_size, sink, progress, stop));
+    return told(
+        read_changed_pieces(readers_, jobs, size_, piece_size, sink, progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
