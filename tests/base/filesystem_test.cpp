@@ -1,13 +1,20 @@
 #include "base/filesystem.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <vector>
 
+#include "base/file_descriptor.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch_folder.h"
 
@@ -131,6 +138,48 @@ TEST_CASE("a file that cannot be written in whole is not there at all", "[base]"
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(text_of(scratch.path() / "head") == "old");
   CHECK(count_in(scratch.path()) == 1);
+}
+
+// How many pages of the file lie in the page cache.
+std::size_t cached_pages(const fs::path& path, std::size_t size) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(file);
+  void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  REQUIRE(mapped != MAP_FAILED);
+  std::vector<unsigned char> pages((size + 4095) / 4096);
+  REQUIRE(::mincore(mapped, size, pages.data()) == 0);
+  ::munmap(mapped, size);
+  return static_cast<std::size_t>(std::ranges::count_if(
+      pages, [](unsigned char page) { return (page & 1U) != 0; }));
+}
+
+TEST_CASE("pieces of any size are written in order, large ones past the page cache",
+          "[base]") {
+  const support::ScratchFolder folder;
+  const fs::path path = folder.path() / "volume";
+  Bytes content;
+  auto created = real().create(path, 0644);
+  REQUIRE(created);
+  const std::unique_ptr<NewFile> file = std::move(created).value();
+  for (const std::size_t size : {5U, 1000U, 65536U, 512U, 3U << 20U, 1U, 100000U,
+                                 (1U << 20U) - 1, 8U << 20U, 4095U, 0U, 77U}) {
+    Bytes piece(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      piece[i] = static_cast<std::byte>((content.size() + i) * 2654435761U >> 16U);
+    }
+    REQUIRE(file->append(piece));
+    content.insert(content.end(), piece.begin(), piece.end());
+  }
+  REQUIRE(file->publish());
+  struct statfs found {};
+  REQUIRE(::statfs(path.c_str(), &found) == 0);
+  if (found.f_type == EXT4_SUPER_MAGIC || found.f_type == XFS_SUPER_MAGIC) {
+    // The head up to the first large piece, and the tail after the last whole MiB.
+    CHECK(cached_pages(path, content.size()) <= 300);
+  }
+  const auto read = read_file(path, 64U << 20U);
+  REQUIRE(read);
+  CHECK(read.value() == content);
 }
 
 TEST_CASE("missing folders are made, those that are there stay", "[base]") {
