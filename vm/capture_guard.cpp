@@ -8,6 +8,7 @@
 #include "vm/capture.h"
 #include "vm/guard_process.h"
 #include "vm/held_connections.h"
+#include "vm/scratch_room.h"
 #include "vm/undo_capture.h"
 
 namespace sealift::vm {
@@ -110,7 +111,8 @@ class Guard {
       }
       const ProcessState state = state_of(capture_);
       stopped_ticks = state == ProcessState::kStopped ? stopped_ticks + 1 : 0;
-      if (state == ProcessState::kDead || stopped_ticks > kTicksOfStopLimit) {
+      if (state == ProcessState::kDead || stopped_ticks > kTicksOfStopLimit ||
+          find_low_room(traces_)) {
         undo_for_the_dead();
         return;
       }

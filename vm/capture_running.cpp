@@ -19,6 +19,7 @@
 #include "vm/nbd_disk_source.h"
 #include "vm/overlay.h"
 #include "vm/pause_watch.h"
+#include "vm/scratch_room.h"
 #include "vm/undo_capture.h"
 #include "vm/xml.h"
 
@@ -69,6 +70,7 @@ class RunningCapture final : public Capture {
                      lock_domain_folder(folder, kLockPatience));
     ASSIGN_OR_RETURN(plan_, plan_capture(domain_, vm, options, folder));
     RETURN_IF_ERROR(refuse_if_busy());
+    RETURN_IF_ERROR(refuse_if_room_is_low());
     ASSIGN_OR_RETURN(const std::unique_ptr<PauseWatch> watch,
                      PauseWatch::start(connection_, domain_));
     const Text uri(virConnectGetURI(connection_.get()));
@@ -105,8 +107,11 @@ class RunningCapture final : public Capture {
     // From here on it is the next run that knows whether a snapshot goes with it.
     has_checkpoint_ = !plan_.traces.checkpoint.empty();
     plan_.traces.checkpoint.clear();
-    static_cast<void>(guard_->hold(plan_.traces));  // If it is dead, end() sees to it.
-    return end();
+    const bool is_guarded = static_cast<bool>(guard_->hold(plan_.traces));
+    RETURN_IF_ERROR(end());
+    if (is_guarded || plan_.traces.overlays.empty()) return base::Done{};
+    // A frozen image can be read on while the guard commits to it: nothing breaks.
+    return let_go_early("the guard of the capture is gone");
   }
 
  private:
@@ -135,6 +140,16 @@ class RunningCapture final : public Capture {
     ASSIGN_OR_RETURN(const bool is_busy, is_job_running(domain_));
     if (is_busy) return busy_with_a_job("");
     return base::Done{};
+  }
+
+  base::Status refuse_if_room_is_low() const {
+    const std::optional<LowRoom> room = find_low_room(plan_.traces);
+    if (!room) return base::Done{};
+    return base::Error(base::ErrorCode::kRefused,
+                       "there is too little room for what the VM writes while it is "
+                       "backed up")
+        .because(room->words())
+        .next("make room there, or name another folder with --scratch-dir");
   }
 
   // QEMU would make them while the guest stands still, at 50 ms and more each.
@@ -288,6 +303,23 @@ class RunningCapture final : public Capture {
     return false;
   }
 
+  // What the guard undid, or who else, before all was read.
+  base::Error let_go_early(std::string words) const {
+    if (const std::optional<LowRoom> room = find_low_room(plan_.traces)) {
+      return base::Error(base::ErrorCode::kIo,
+                         "the room for what the VM writes while it is backed up ran "
+                         "out, and the backup was ended for the VM to go on")
+          .because(room->words())
+          .next("make room there, or name another folder with --scratch-dir");
+    }
+    return base::Error(base::ErrorCode::kHypervisor,
+                       "the backup job was ended while the VM was backed up")
+        .because(std::move(words))
+        .next(
+            "run the backup again; was sealift stopped (Ctrl-Z), or the job ended with "
+            "`virsh domjobabort`?");
+  }
+
   // Reading fails with a broken socket; what broke it says more.
   base::Error explain(base::Error error) const {
     if (error.code() != base::ErrorCode::kIo) return error;
@@ -301,12 +333,7 @@ class RunningCapture final : public Capture {
     }
     const auto socket = find_backup_socket(domain_);
     if (!socket || socket.value() == plan_.traces.socket) return error;
-    return base::Error(base::ErrorCode::kHypervisor,
-                       "the backup job was ended while the VM was backed up")
-        .because(words)
-        .next(
-            "run the backup again; was sealift stopped (Ctrl-Z), or the job ended with "
-            "`virsh domjobabort`?");
+    return let_go_early(words);
   }
 
   void note_facts() {

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# What a guest writes while its disks are read needs room. Where that runs short the backup ends, before the guest's own
+# writes fail; and an image that was let go early is not taken for what it was.
+# shellcheck source=tests/integration/assert.sh
+. "$(dirname "$(readlink -f "$0")")/assert.sh"
+
+given_repository one
+bed_tmpfs A /mnt/scratch 64m
+in_cluster A chmod 755 /mnt/scratch
+fill() { in_cluster A fallocate -l "$1" /mnt/scratch/filler; }
+
+# plain: QEMU keeps old blocks in a scratch file. only: every disk has an iothread, so its writes go to overlays.
+bed_guest A plain --idle --fill 48
+bed_guest A only --idle --iothread --fill 48
+sed "s|discard='unmap' />|discard='unmap' iothread='1'/>|; s|discard='unmap'/>|discard='unmap' iothread='1'/>|" \
+  "$(bed_guest_xml only)" > "$WORK/only.xml"
+bed_define A "$WORK/only.xml"
+is 'both disks of one guest have an iothread' 2 "$(vsh A dumpxml "$(bed_uuid only)" | grep -c "iothread='1'")"
+for tag in plain only; do
+  bed_start A $tag
+  bed_wait_console A $tag 'No bootable option' > /dev/null
+  vsh A domblklist "$(bed_uuid $tag)" > "$WORK/disks-$tag"
+done
+
+begin() {
+  local tag=$1
+  shift
+  setsid nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup "tl-$tag" --full \
+    --read-limit 6 --scratch-dir /mnt/scratch "$@" > "$WORK/out" 2> "$WORK/err" < /dev/null &
+  PID=$!
+  COMMAND="sealift backup tl-$tag"
+}
+ended() {
+  STATUS=0
+  {
+    bed_gone "$PID" 600 || kill -KILL "$PID"
+    wait "$PID" || STATUS=$?
+  } 2> /dev/null
+  OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
+}
+# reading: a backup reads by now: its scratch file or overlay is there.
+reading() {
+  local i
+  for ((i = 0; i < 300; i++)); do
+    if [ -n "$(in_cluster A find /mnt/scratch -type f ! -name filler)" ]; then
+      sleep 1
+      return 0
+    fi
+    sleep 0.1
+  done
+  return 1
+}
+# as_before TAG WHAT
+as_before() {
+  local i
+  for ((i = 0; i < 150; i++)); do
+    if [ -z "$(in_cluster A find /mnt/scratch -type f ! -name filler)" ]; then break; fi
+    sleep 0.1
+  done
+  is "$2: nothing of it is left" '' "$(in_cluster A find /mnt/scratch -type f ! -name filler)"
+  is "$2: the guest runs" running "$(vsh A domstate "$(bed_uuid "$1")")"
+  is "$2: from the disks it had" "$(cat "$WORK/disks-$1")" "$(vsh A domblklist "$(bed_uuid "$1")")"
+  is "$2: no job" '' "$(vsh A domjobinfo "$(bed_uuid "$1")" | grep -vE '^(Job type: +None)?$' || :)"
+}
+
+for tag in plain only; do
+  fill 62m
+  begin $tag
+  ended
+  exits 5 "$tag: no room from the start"
+  says "$tag: says where" '^  cause: .* are free in /mnt/scratch, and 3\.2 MiB must stay so$'
+  says "$tag: and what to do" '^  next: make room there, or name another folder with --scratch-dir$'
+  as_before $tag "$tag: no room from the start"
+  in_cluster A rm /mnt/scratch/filler
+
+  begin $tag
+  ok "$tag: reading" reading
+  fill 61m
+  ended
+  exits 15 "$tag: the room runs out"
+  says "$tag: says so" '^error: the room for what the VM writes while it is backed up ran out'
+  says "$tag: and where" '^  cause: .* are free in /mnt/scratch'
+  as_before $tag "$tag: the room ran out"
+  in_cluster A rm /mnt/scratch/filler
+done
+sealift A list --json
+is 'none of that is a snapshot' '[]' "$OUT"
+
+# Its guard lets a capture go that is stopped for long (Ctrl-Z). Nothing breaks when it goes on: an image under an overlay
+# can be read while the overlay is committed to it.
+begin only
+ok 'only: reading' reading
+kill -STOP -- -$PID
+sleep 5
+as_before only 'only: stopped for long'
+kill -CONT -- -$PID
+ended
+exits 16 'only: what was read then is no snapshot'
+says 'only: with the reason' 'was sealift stopped'
+sealift A list --json
+is 'only: and is none' '[]' "$OUT"
+
+for tag in plain only; do
+  sealift A backup tl-$tag --scratch-dir /mnt/scratch
+  exits 0 "$tag: with room again"
+  as_before $tag "$tag: with room again"
+done
+finish
