@@ -1,9 +1,11 @@
 // From a captured disk into the archive.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <stop_token>
+#include <thread>
 
 #include "archive/archive_writer.h"
 #include "backup/throttle.h"
@@ -11,10 +13,16 @@
 
 namespace sealift::backup {
 
+/// One more than there are processors: one of them waits for storage. More than eight
+/// gain nothing: a disk is read by no more.
+inline unsigned default_jobs() {
+  return std::clamp(std::thread::hardware_concurrency() + 1, 2U, 8U);
+}
+
 struct PipelineLimits {
   Throttle read;
   Throttle write;
-  unsigned jobs = 2;
+  unsigned jobs = default_jobs();
 };
 
 /// Keeps all reading of a VM's disks to the limits. Threads: any.

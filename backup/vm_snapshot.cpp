@@ -1,7 +1,6 @@
 #include "backup/vm_snapshot.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "backup/change_tracking.h"
 #include "backup/earlier_part.h"
@@ -277,10 +276,8 @@ class SnapshotTaker {
                                const vm::Capture& capture,
                                const vm::VmDescription& description) {
     const auto start = std::chrono::steady_clock::now();
-    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
     const PipelineLimits limits{Throttle(request_.read_limit, start),
-                                Throttle(request_.write_limit, start),
-                                std::min(cores, 4U)};
+                                Throttle(request_.write_limit, start)};
     const auto progress = [this](const std::string& target) {
       return progress_of(target);
     };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/aligned_buffer.h"
 #include "vm/changed_pieces.h"
 #include "vm/nbd_reader.h"
 #include "vm/read_only_server.h"
@@ -23,8 +24,14 @@ constexpr unsigned kMostReaders = 8;
 // and one thread at a time does.
 class RawReader final : public DiskReader {
  public:
-  RawReader(int file, std::uint64_t size, std::uint64_t file_size, bool has_holes)
-      : file_(file), size_(size), file_size_(file_size), has_holes_(has_holes) {}
+  /// direct  The same file past the page cache, -1 where that is not to be had.
+  RawReader(int file, int direct, std::uint64_t size, std::uint64_t file_size,
+            bool has_holes)
+      : file_(file),
+        direct_(direct),
+        size_(size),
+        file_size_(file_size),
+        has_holes_(has_holes) {}
 
   base::Result<std::vector<Extent>> extents(std::uint64_t offset,
                                             std::uint64_t size) override {
@@ -49,9 +56,14 @@ class RawReader final : public DiskReader {
         std::ranges::fill(bytes, std::byte{0});
         return base::Done{};
       }
-      const ssize_t count =
-          ::pread(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      const bool is_direct = can_be_direct(offset, bytes);
+      const ssize_t count = ::pread(is_direct ? direct_ : file_, bytes.data(),
+                                    bytes.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EINVAL && is_direct) {
+        direct_ = -1;  // A device with larger blocks.
+        continue;
+      }
       if (count < 0 && errno == EIO) {
         return base::Error(base::ErrorCode::kRefused, "cannot read the disk")
             .because("Input/output error")
@@ -72,7 +84,14 @@ class RawReader final : public DiskReader {
   }
 
  private:
+  bool can_be_direct(std::uint64_t offset, std::span<std::byte> bytes) const {
+    constexpr std::uint64_t kBlock = base::kDirectAlignment;
+    return direct_ >= 0 && offset % kBlock == 0 && bytes.size() % kBlock == 0 &&
+           reinterpret_cast<std::uintptr_t>(bytes.data()) % kBlock == 0;
+  }
+
   int file_;
+  int direct_;
   std::uint64_t size_;
   std::uint64_t file_size_;
   bool has_holes_;
@@ -163,9 +182,13 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
     const bool is_file = S_ISREG(found.st_mode);
     const auto file_size =
         is_file ? static_cast<std::uint64_t>(found.st_size) : disk_.size;
+    // Through /proc rather than by name: the name may lead elsewhere by now.
+    const std::string opened = "/proc/self/fd/" + std::to_string(file_.get());
+    direct_ =
+        base::FileDescriptor(::open(opened.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
     for (unsigned i = 0; i < count; ++i) {
-      raw_readers_.push_back(
-          std::make_unique<RawReader>(file_.get(), disk_.size, file_size, is_file));
+      raw_readers_.push_back(std::make_unique<RawReader>(
+          file_.get(), direct_.get(), disk_.size, file_size, is_file));
     }
     return base::Done{};
   }
@@ -191,6 +214,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
   std::string bitmap_;                   // Empty: none.
   std::optional<keyvault::Secret> key_;  // Until the server has it.
   base::FileDescriptor file_;
+  base::FileDescriptor direct_;  // Empty where there is no O_DIRECT.
   std::optional<ReadOnlyServer> server_;
   std::vector<std::unique_ptr<RawReader>> raw_readers_;
   std::vector<std::unique_ptr<NbdReader>> served_readers_;

@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "base/aligned_buffer.h"
+#include "base/background.h"
 #include "base/byte_count.h"
 
 namespace sealift::vm {
@@ -119,14 +121,14 @@ base::Status hand_on(const Run& run, base::ByteView bytes, std::uint32_t piece_s
 
 base::Status work(DiskReader& reader, Runs& runs, std::uint32_t piece_size,
                   const PieceSink& sink, const std::stop_token& stop) {
-  base::Bytes buffer(std::max<std::uint64_t>(kRequestSize, piece_size));
+  const base::AlignedBuffer buffer(std::max<std::uint64_t>(kRequestSize, piece_size));
   while (true) {
     if (stop.stop_requested()) {
       return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
     }
     ASSIGN_OR_RETURN(const std::optional<Run> run, runs.take(reader));
     if (!run) return base::Done{};
-    const auto bytes = std::span(buffer).first(run->end - run->begin);
+    const auto bytes = buffer.bytes().first(run->end - run->begin);
     RETURN_IF_ERROR(reader.read(run->begin, bytes));
     RETURN_IF_ERROR(hand_on(*run, bytes, piece_size, sink));
     RETURN_IF_ERROR(runs.give_back(*run));
@@ -143,6 +145,7 @@ base::Status read_pieces(const std::vector<DiskReader*>& readers, std::uint64_t 
     std::vector<std::jthread> threads;
     for (DiskReader* reader : readers) {
       threads.emplace_back([&, reader] {
+        base::give_way_to_others();
         if (auto status = work(*reader, runs, piece_size, sink, stop); !status) {
           runs.end(std::move(status).error());
         }

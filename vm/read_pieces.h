@@ -28,8 +28,8 @@ class DiskReader {
   virtual base::Status read(std::uint64_t offset, std::span<std::byte> bytes) = 0;
 };
 
-/// As DiskSource::read_allocated(), with a thread for each of `readers`. When it
-/// returns, no reader has a reply under way.
+/// As DiskSource::read_allocated(), with a thread for each of `readers`, which gives
+/// way to the host's other work. When it returns, no reader has a reply under way.
 base::Status read_pieces(const std::vector<DiskReader*>& readers, std::uint64_t size,
                          std::uint32_t piece_size, const PieceSink& sink,
                          const Progress& progress, const std::stop_token& stop);
