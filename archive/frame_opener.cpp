@@ -23,32 +23,45 @@ base::Result<FrameOpener> FrameOpener::create() {
   return FrameOpener(std::move(decompressor));
 }
 
-base::Result<base::ByteView> FrameOpener::open_unidentified(base::ByteView frame,
-                                                            const FrameHeader& header,
-                                                            FrameCipher& key) {
+base::Status FrameOpener::decode(base::ByteView frame, const FrameHeader& header,
+                                 FrameCipher& key, std::span<std::byte> plain) {
   if (header.key != key.id) {
     return broken("F10", "the frame is sealed under another key")
         .at("key", header.key.hex());
   }
   const bool is_raw = header.codec == FrameCodec::kStored;
-  plain_.resize(header.plain_size);
   if (!is_raw) packed_.resize(header.stored_size);
-  const std::span<std::byte> packed = is_raw ? std::span(plain_) : std::span(packed_);
+  const std::span<std::byte> packed = is_raw ? plain : std::span(packed_);
   if (!key.cipher.open(nonce_of(header.counter), frame.first(kFrameHeaderSize),
                        frame.subspan(kFrameHeaderSize), packed)) {
     return broken("F11", "the frame fails its authentication tag");
   }
-  if (!is_raw) RETURN_IF_ERROR(decompressor_.unpack(packed, plain_));
+  if (is_raw) return base::Done{};
+  return decompressor_.unpack(packed, plain);
+}
+
+base::Result<base::ByteView> FrameOpener::open_unidentified(base::ByteView frame,
+                                                            const FrameHeader& header,
+                                                            FrameCipher& key) {
+  plain_.resize(header.plain_size);
+  RETURN_IF_ERROR(decode(frame, header, key, plain_));
   return base::ByteView(plain_);
+}
+
+base::Status FrameOpener::open_into(base::ByteView frame, const FrameHeader& header,
+                                    FrameCipher& key, keyvault::HmacSha256& id_key,
+                                    std::span<std::byte> plain) {
+  RETURN_IF_ERROR(decode(frame, header, key, plain));
+  return check_chunk_id(header, id_key, plain);
 }
 
 base::Result<base::ByteView> FrameOpener::open(base::ByteView frame,
                                                const FrameHeader& header,
                                                FrameCipher& key,
                                                keyvault::HmacSha256& id_key) {
-  ASSIGN_OR_RETURN(const base::ByteView plain, open_unidentified(frame, header, key));
-  RETURN_IF_ERROR(check_chunk_id(header, id_key, plain));
-  return plain;
+  plain_.resize(header.plain_size);
+  RETURN_IF_ERROR(open_into(frame, header, key, id_key, plain_));
+  return base::ByteView(plain_);
 }
 
 base::Status check_chunk_id(const FrameHeader& header, keyvault::HmacSha256& id_key,

@@ -30,12 +30,21 @@ class FrameOpener {
   base::Result<base::ByteView> open(base::ByteView frame, const FrameHeader& header,
                                     FrameCipher& key, keyvault::HmacSha256& id_key);
 
+  /// The same into `plain`, of the size that the header states. Nothing in it is to be
+  /// used unless every rule held.
+  base::Status open_into(base::ByteView frame, const FrameHeader& header,
+                         FrameCipher& key, keyvault::HmacSha256& id_key,
+                         std::span<std::byte> plain);
+
   /// Rules F10 to F12. For the manifest, whose plaintext holds the key of its id.
   base::Result<base::ByteView> open_unidentified(base::ByteView frame,
                                                  const FrameHeader& header,
                                                  FrameCipher& key);
 
  private:
+  base::Status decode(base::ByteView frame, const FrameHeader& header, FrameCipher& key,
+                      std::span<std::byte> plain);
+
   explicit FrameOpener(Decompressor decompressor)
       : decompressor_(std::move(decompressor)) {}
   Decompressor decompressor_;

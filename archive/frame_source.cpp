@@ -20,6 +20,12 @@ base::Error at_location(base::Error error, const ChunkLocation& location,
   return missing_is_corrupt(std::move(error), location.volume);
 }
 
+keyvault::HmacSha256& ids_for(const WantedChunk& wanted, OpeningState& state) {
+  const bool is_private =
+      wanted.kind == FrameKind::kData && wanted.scope == IdScope::kPrivate;
+  return is_private ? *state.private_ids : state.shared_ids;
+}
+
 }  // namespace
 
 base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) const {
@@ -71,24 +77,31 @@ base::Result<base::ByteView> FrameSource::open_at(const WantedChunk& wanted,
                                                   const ChunkLocation& location,
                                                   const FrameHeader& header,
                                                   OpeningState& state) const {
-  ASSIGN_OR_RETURN(FrameCipher* const cipher, cipher_for(header, location, state));
-  const bool is_private =
-      wanted.kind == FrameKind::kData && wanted.scope == IdScope::kPrivate;
-  return state.opener.open(state.frame, header, *cipher,
-                           is_private ? *state.private_ids : state.shared_ids);
+  ASSIGN_OR_RETURN(FrameCipher* const cipher,
+                   cipher_for(header, location.volume, state));
+  return state.opener.open(state.frame, header, *cipher, ids_for(wanted, state));
+}
+
+base::Status FrameSource::open_read(const WantedChunk& wanted, base::ByteView frame,
+                                    const std::string& volume, OpeningState& state,
+                                    std::span<std::byte> plain) const {
+  ASSIGN_OR_RETURN(const FrameHeader header,
+                   examine_frame(frame, {wanted.kind, wanted.id,
+                                         static_cast<std::uint32_t>(plain.size())}));
+  ASSIGN_OR_RETURN(FrameCipher* const cipher, cipher_for(header, volume, state));
+  return state.opener.open_into(frame, header, *cipher, ids_for(wanted, state), plain);
 }
 
 base::Result<FrameCipher*> FrameSource::cipher_for(const FrameHeader& header,
-                                                   const ChunkLocation& location,
+                                                   const std::string& volume,
                                                    OpeningState& state) const {
   const std::pair use(header.key, header.kind);
   const auto found = state.ciphers.find(use);
   if (found != state.ciphers.end()) return &found->second;
   const keyvault::Secret* key = keys_->held(header.key, header.kind);
   if (key == nullptr) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<const Volume> volume,
-                     volumes_->get(location.volume));
-    ASSIGN_OR_RETURN(key, keys_->unwrap(*volume, header.key, header.kind));
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Volume> opened, volumes_->get(volume));
+    ASSIGN_OR_RETURN(key, keys_->unwrap(*opened, header.key, header.kind));
   }
   ASSIGN_OR_RETURN(FrameCipher cipher, FrameCipher::create(*key));
   return &state.ciphers.emplace(use, std::move(cipher)).first->second;

@@ -52,6 +52,13 @@ class FrameSource {
   base::Result<base::ByteView> open(const WantedChunk& wanted,
                                     OpeningState& state) const;
 
+  /// The same for a frame that was read already, at a place of `volume`, into `plain`,
+  /// of the size wanted.
+  /// errors  it is not what is wanted, or its key is not to be had: open() tells why.
+  base::Status open_read(const WantedChunk& wanted, base::ByteView frame,
+                         const std::string& volume, OpeningState& state,
+                         std::span<std::byte> plain) const;
+
   /// Where it is said to lie; where it does, if nothing is said.
   base::Result<std::vector<ChunkLocation>> locate(const ChunkId& id) const;
 
@@ -66,7 +73,7 @@ class FrameSource {
                                        const FrameHeader& header,
                                        OpeningState& state) const;
   base::Result<FrameCipher*> cipher_for(const FrameHeader& header,
-                                        const ChunkLocation& location,
+                                        const std::string& volume,
                                         OpeningState& state) const;
 
   const ObjectReader* store_;

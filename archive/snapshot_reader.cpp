@@ -1,11 +1,8 @@
 #include "archive/snapshot_reader.h"
 
-#include <atomic>
 #include <set>
-#include <thread>
 
-#include "archive/frame_source.h"
-#include "archive/page_walk.h"
+#include "archive/chunk_reading.h"
 #include "archive/rule.h"
 #include "archive/snapshot_session.h"
 
@@ -13,48 +10,9 @@ namespace sealift::archive {
 
 namespace {
 
-base::Error at_chunk(base::Error error, const Component& component,
-                     std::uint64_t offset) {
-  return std::move(error)
-      .at("offset", std::to_string(offset))
-      .at(component.kind, component.name);
-}
-
 base::Error stopped() {
   return base::Error(base::ErrorCode::kInterrupted, "the reading was stopped");
 }
-
-/// The walk of one component and the first failure, for several threads.
-class SharedWalk {
- public:
-  explicit SharedWalk(PageWalk walk) : walk_(std::move(walk)) {}
-
-  /// None after the last chunk, or once anything failed.
-  std::optional<ChunkReference> next() {
-    const std::lock_guard guard(guard_);
-    if (failure_) return std::nullopt;
-    auto reference = walk_.next();
-    if (reference) return reference.value();
-    failure_ = std::move(reference).error();
-    return std::nullopt;
-  }
-
-  void fail(base::Error error) {
-    const std::lock_guard guard(guard_);
-    if (!failure_) failure_ = std::move(error);
-  }
-
-  base::Status status() const {
-    const std::lock_guard guard(guard_);
-    if (failure_) return *failure_;
-    return base::Done{};
-  }
-
- private:
-  mutable std::mutex guard_;
-  PageWalk walk_;
-  std::optional<base::Error> failure_;
-};
 
 class TreeReader final : public SnapshotReader {
  public:
@@ -70,6 +28,8 @@ class TreeReader final : public SnapshotReader {
         private_id_key_(std::move(private_id_key)),
         volumes_(setting.store, setting.repository, setting.trust),
         keys_(std::move(metadata_wrapping_key), identity),
+        store_(setting.store),
+        locator_(locator),
         source_(setting.store, locator, volumes_, keys_) {}
 
   const Manifest& manifest() const override { return manifest_; }
@@ -79,8 +39,9 @@ class TreeReader final : public SnapshotReader {
     return part_.protection_keys;
   }
 
+  using SnapshotReader::read;
   base::Status read(const Component& component, const ChunkSink& sink, unsigned jobs,
-                    std::stop_token stop) const override;
+                    std::stop_token stop, SegmentChecks* checks) const override;
   base::Result<base::Bytes> read_whole(const Component& component,
                                        std::uint64_t limit) const override;
   base::Result<TreeView> view(const Component& component) const override;
@@ -95,8 +56,6 @@ class TreeReader final : public SnapshotReader {
   base::Result<Page> open_page(const Component& component, const ChunkId& id,
                                std::uint32_t level, std::uint32_t ids,
                                OpeningState& state) const;
-  base::Status read_chunks(const Component& component, const ChunkSink& sink,
-                           SharedWalk& walk, const std::stop_token& stop) const;
   base::Status add_volume_of(const ChunkId& id, std::set<std::string>& names) const;
   base::Status add_volumes_of(const Component& component, std::set<std::string>& names,
                               const std::stop_token& stop) const;
@@ -109,6 +68,8 @@ class TreeReader final : public SnapshotReader {
   // Caches behind locks of their own: reading fills them.
   mutable VolumeSet volumes_;
   mutable FrameKeys keys_;
+  const ObjectReader& store_;
+  const ChunkLocator& locator_;
   FrameSource source_;
 };
 
@@ -131,25 +92,9 @@ base::Result<Page> TreeReader::open_page(const Component& component, const Chunk
   return decode_page(plain.value(), level, ids);
 }
 
-base::Status TreeReader::read_chunks(const Component& component, const ChunkSink& sink,
-                                     SharedWalk& walk,
-                                     const std::stop_token& stop) const {
-  ASSIGN_OR_RETURN(OpeningState state, make_state());
-  const TreeShape shape = shape_of(component);
-  while (const auto reference = walk.next()) {
-    if (stop.stop_requested()) return stopped();
-    const std::uint64_t offset = reference->number * shape.chunk_size();
-    auto plain = source_.open({FrameKind::kData, component.scope, reference->id,
-                               shape.bytes_in(reference->number)},
-                              state);
-    if (!plain) return at_chunk(std::move(plain).error(), component, offset);
-    RETURN_IF_ERROR(sink(offset, plain.value()));
-  }
-  return base::Done{};
-}
-
 base::Status TreeReader::read(const Component& component, const ChunkSink& sink,
-                              unsigned jobs, std::stop_token stop) const {
+                              unsigned jobs, std::stop_token stop,
+                              SegmentChecks* checks) const {
   if (!keys_.has_identity() && !component.root.is_zero()) {
     return base::Error(base::ErrorCode::kWrongKey,
                        "reading the content of a VM needs a recovery key")
@@ -157,24 +102,16 @@ base::Status TreeReader::read(const Component& component, const ChunkSink& sink,
         .next("name it with --identity");
   }
   ASSIGN_OR_RETURN(OpeningState page_state, make_state());
-  SharedWalk walk(PageWalk(shape_of(component), component.root,
-                           [&](const ChunkId& id, std::uint32_t level,
-                               std::uint32_t ids) -> base::Result<Page> {
-                             auto page =
-                                 open_page(component, id, level, ids, page_state);
-                             if (!page) return std::move(page).error();
-                             return page;
-                           }));
-  const auto work = [&] {
-    auto done = read_chunks(component, sink, walk, stop);
-    if (!done) walk.fail(std::move(done).error());
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (unsigned i = 1; i < jobs; ++i) helpers.emplace_back(work);
-    work();
-  }
-  auto status = walk.status();
+  const TreeShape shape = shape_of(component);
+  PageWalk walk(shape, component.root,
+                [&](const ChunkId& id, std::uint32_t level, std::uint32_t ids) {
+                  return open_page(component, id, level, ids, page_state);
+                });
+  const ChunkReading reading{component, shape,          store_,
+                             source_,   checks,         [this] { return make_state(); },
+                             sink,      std::move(stop)};
+  auto status =
+      read_chunks(reading, ReadingOrder(std::move(walk), locator_, checks), jobs);
   if (status) return status;
   base::Error error = std::move(status).error();
   bool has_component = error.code() == base::ErrorCode::kInterrupted;

@@ -25,10 +25,14 @@ class ChunkLocator {
   virtual base::Result<std::vector<ChunkLocation>> locate(const ChunkId& id) const = 0;
 };
 
-/// Gets the bytes of one chunk. The view is valid during the call. Called from several
+/// Gets bytes of a component: a chunk, or some that follow one another, from `offset`,
+/// the number of the first times the chunk size. The view is valid during the call and
+/// begins at a multiple of base::kDirectAlignment in memory. Called from several
 /// threads at once, in no order, never for holes.
 using ChunkSink =
-    std::function<base::Status(std::uint64_t offset, base::ByteView chunk)>;
+    std::function<base::Status(std::uint64_t offset, base::ByteView bytes)>;
+
+class SegmentChecks;
 
 /// Threads: const members from several.
 class SnapshotReader {
@@ -50,12 +54,19 @@ class SnapshotReader {
   virtual const std::vector<std::pair<std::string, std::string>>& protection_keys()
       const = 0;
 
-  /// Opens every chunk of `component` that is no hole. `jobs` threads.
+  /// Opens every chunk of `component` that is no hole, in the order in which they lie.
+  /// `jobs` threads.
+  /// checks  Of volumes whose segments are to be checked on the way; may be null.
   /// errors  kCorrupt: a chunk that no location gives whole; places component, offset,
-  ///         volume, member.  kWrongKey: no identity.  kInterrupted.  What `sink`
-  ///         returns.
+  ///         volume, member; or as SegmentChecks::read().  kWrongKey: no identity.
+  ///         kInterrupted.  What `sink` returns.
   virtual base::Status read(const Component& component, const ChunkSink& sink,
-                            unsigned jobs, std::stop_token stop) const = 0;
+                            unsigned jobs, std::stop_token stop,
+                            SegmentChecks* checks) const = 0;
+  base::Status read(const Component& component, const ChunkSink& sink, unsigned jobs,
+                    std::stop_token stop) const {
+    return read(component, sink, jobs, std::move(stop), nullptr);
+  }
 
   /// A small component whole, at most `limit` bytes.
   virtual base::Result<base::Bytes> read_whole(const Component& component,

@@ -82,13 +82,16 @@ base::Result<std::uint64_t> claimed_tar_size(base::ByteView header) {
   return size;
 }
 
+base::Status check_tar_header(base::ByteView header, std::string_view name,
+                              std::uint64_t size) {
+  if (std::ranges::equal(header, tar_header(name, size))) return base::Done{};
+  return broken("V6", "a header block is not as it must be").at("member", name);
+}
+
 base::Status check_tar_member(base::ByteView block, std::string_view name,
                               std::uint64_t size) {
-  const TarHeader expected = tar_header(name, size);
-  if (block.size() != kTarBlock + tar_padded(size) ||
-      !std::ranges::equal(block.first(kTarBlock), expected)) {
-    return broken("V6", "a header block is not as it must be").at("member", name);
-  }
+  const bool is_whole = block.size() == kTarBlock + tar_padded(size);
+  RETURN_IF_ERROR(check_tar_header(block.first(is_whole ? kTarBlock : 0), name, size));
   if (!base::is_all_zero(block.subspan(kTarBlock + size))) {
     return broken("V6", "the bytes after a member are not zero").at("member", name);
   }

@@ -32,6 +32,11 @@ constexpr std::uint64_t tar_padded(std::uint64_t size) {
   return size + tar_padding(size);
 }
 
+/// Rule V6: `header` is exactly the header block of that member.
+/// errors  kCorrupt; place member.
+base::Status check_tar_header(base::ByteView header, std::string_view name,
+                              std::uint64_t size);
+
 /// Rule V6: `block` is exactly header, content and padding of that member.
 /// errors  kCorrupt; place member.
 base::Status check_tar_member(base::ByteView block, std::string_view name,

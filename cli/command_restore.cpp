@@ -49,6 +49,7 @@ restore::RestoreRequest read_request(const Values& values, catalog::Snapshot sna
     request.allowed_elements.insert(std::move(element));
   }
   if (values.has("start")) request.after = restore::AfterRestore::kStart;
+  if (values.has("dry-run")) request.bytes = restore::BytesChecked::kFirst;
   return request;
 }
 
@@ -173,10 +174,11 @@ const Command kRestore{
     .synopsis = "VM|SNAPSHOT --identity KEY.pem [OPTIONS]",
     .details =
         "Brings a VM back on this host's libvirt: protection key, NVRAM, vTPM state,\n"
-        "disks, definition. Every signature, sum, name and path is checked first, and\n"
-        "the key is proved to open the vTPM state; a plan with blockers touches\n"
-        "nothing (exit status 5). What was made is removed again if a later step\n"
-        "fails. The VM keeps its identity: do not run it twice.\n"
+        "disks, definition. Every signature, name and path is checked first, and the\n"
+        "key is proved to open the vTPM state; a plan with blockers touches nothing\n"
+        "(exit status 5). Volumes are checked as they are read. What was made is\n"
+        "removed again if a byte does not fit or a later step fails. The VM keeps its\n"
+        "identity: do not run it twice.\n"
         "SNAPSHOT is an id or the start of one, VM@latest or VM@TIME; VM is its\n"
         "newest complete one.\n",
     .examples =

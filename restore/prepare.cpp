@@ -34,6 +34,7 @@ class Prepared final : public PreparedRestore {
   base::Result<vm::RebuiltDefinition> rebuild(const RestoreRequest& request,
                                               const vm::TargetHost& host,
                                               const std::string& xml) const;
+  base::Status look_at_volumes(BytesChecked bytes, const std::stop_token& stop);
   base::Status look_at_secret(ProtectionProof proof, const vm::DefinitionFacts& facts);
   void list_steps();
 
@@ -91,12 +92,8 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
 
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
                    volumes_of(reader, request.snapshot, stop));
-  ASSIGN_OR_RETURN(
-      const CheckedVolumes checked,
-      check_volumes(environment.repository, volumes, work_.progress, stop));
-  pass(plan_, "signatures",
-       "every byte of " + std::to_string(checked.volumes) + " volumes (" +
-           base::ByteCount(checked.bytes).text() + ") fits its signed sums");
+  ASSIGN_OR_RETURN(work_.checks, open_volumes(environment.repository, volumes, stop));
+  RETURN_IF_ERROR(look_at_volumes(request.bytes, stop));
 
   ASSIGN_OR_RETURN(const vm::LiveDisks live, read_domain_xml(reader));
   ASSIGN_OR_RETURN(const vm::DefinitionFacts facts, vm::read_definition(live.xml));
@@ -117,6 +114,20 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
   check_places(plan_, manifest, work_.places, host);
   work_.definition = std::move(definition.xml);
   return look_at_secret(std::move(proof), facts);
+}
+
+base::Status Prepared::look_at_volumes(BytesChecked bytes,
+                                       const std::stop_token& stop) {
+  const std::string volumes = std::to_string(work_.checks->volumes()) + " volumes (" +
+                              base::ByteCount(work_.checks->bytes()).text() + ")";
+  if (bytes == BytesChecked::kFirst) {
+    RETURN_IF_ERROR(check_rest(*work_.checks, work_.progress, stop));
+    pass(plan_, "signatures", "every byte of " + volumes + " fits its signed sums");
+  } else {
+    pass(plan_, "signatures",
+         volumes + " are signed; their bytes are checked as they are read");
+  }
+  return base::Done{};
 }
 
 base::Result<vm::RebuiltDefinition> Prepared::rebuild(const RestoreRequest& request,

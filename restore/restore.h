@@ -29,11 +29,18 @@ struct RestoreEnvironment {
 
 enum class AfterRestore { kLeaveOff, kStart };
 
+/// When the content of the volumes is held against their signed sums.
+enum class BytesChecked {
+  kWhenRead,  ///< By the run, which undoes itself where one does not fit.
+  kFirst,     ///< For a plan that is not going to run.
+};
+
 struct RestoreRequest {
   catalog::Snapshot snapshot;
   std::optional<std::filesystem::path> storage_directory;  ///< --storage-dir
   std::set<std::string> allowed_elements;                  ///< --allow-element
   AfterRestore after = AfterRestore::kLeaveOff;
+  BytesChecked bytes = BytesChecked::kWhenRead;
 };
 
 enum class CheckState { kPass, kWarn, kBlock };
@@ -68,16 +75,16 @@ class PreparedRestore {
   virtual const RestorePlan& plan() const = 0;
 
   /// Runs it as a transaction: secret, NVRAM, vTPM state, disks, definition; what it
-  /// created is removed again if a later step fails or `stop` is asked.
+  /// created is removed again if a later step fails, a byte of a volume is not what was
+  /// signed, or `stop` is asked.
   /// errors  kRefused: the plan is blocked; every blocker is a next step.  Others: the
   ///         step that failed; "nothing was left behind", or what was.
   virtual base::Status run(std::stop_token stop) = 0;
 };
 
-/// Every signature, sum, key, name, path and collision is looked at first. Signatures
-/// and sums of every volume needed are checked byte for byte, and the protection key is
-/// proved to open the guest state.
-/// errors  kCorrupt, kWrongKey, kHypervisor, kIo: there is no plan to be made.
+/// Every signature, key, name, path and collision is looked at first, and the
+/// protection key is proved to open the guest state. errors  kCorrupt, kWrongKey,
+/// kHypervisor, kIo: there is no plan to be made.
 ///         kRefused: a snapshot of another platform.  kInterrupted.
 base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
     const RestoreEnvironment& environment, const RestoreRequest& request,

@@ -4,6 +4,7 @@
 #include "restore/new_folder.h"
 #include "restore/snapshot_contents.h"
 #include "restore/undo.h"
+#include "restore/volume_checks.h"
 #include "restore/workers.h"
 #include "vm/disk_target.h"
 
@@ -24,7 +25,7 @@ class Run {
   base::Status all() {
     using Step = base::Status (Run::*)();
     for (const Step step : {&Run::secret, &Run::nvram, &Run::guest_state, &Run::disks,
-                            &Run::definition, &Run::start}) {
+                            &Run::volumes, &Run::definition, &Run::start}) {
       RETURN_IF_ERROR(not_stopped());
       RETURN_IF_ERROR((this->*step)());
     }
@@ -110,12 +111,14 @@ class Run {
         [&image](std::uint64_t offset, base::ByteView chunk) {
           return image->write(offset, chunk);
         },
-        worker_count(), stop_));
+        worker_count(), stop_, work_.checks.get()));
     RETURN_IF_ERROR(image->finish());
     undo_.add(disk.path.string(),
               [this, path = disk.path] { return filesystem_.remove(path); });
     return base::Done{};
   }
+
+  base::Status volumes() { return check_rest(*work_.checks, work_.progress, stop_); }
 
   base::Status definition() {
     tell("defining the VM");

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 
+#include "archive/segment_checks.h"
 #include "archive/snapshot_reader.h"
 #include "base/filesystem.h"
 #include "restore/places.h"
@@ -18,6 +19,8 @@ namespace sealift::restore {
 /// All that a run needs. Ownership  A value; the reader's repository outlives it.
 struct RestoreWork {
   std::unique_ptr<archive::SnapshotReader> reader;
+  /// Of every volume that is needed.
+  std::unique_ptr<archive::SegmentChecks> checks;
   base::Uuid uuid;
   std::string definition;
   Places places;
@@ -27,7 +30,8 @@ struct RestoreWork {
 };
 
 /// Secret, NVRAM, vTPM state, disks, definition, start, in this order: until the
-/// definition is there, nothing can run what is only half there.
+/// definition is there, nothing can run what is only half there, and it is not before
+/// every byte of every volume was checked.
 /// errors  The step that failed; what was made is removed again, and a next step says
 ///         what could not be.
 base::Status run_restore(const RestoreWork& work, Target& target,

@@ -78,9 +78,10 @@ base::Status must_have_own_names(const archive::SnapshotReader& reader) {
 class Writing {
  public:
   Writing(const RestoreEnvironment& environment, const archive::SnapshotReader& reader,
-          fs::path folder, std::stop_token stop)
+          archive::SegmentChecks& checks, fs::path folder, std::stop_token stop)
       : environment_(environment),
         reader_(reader),
+        checks_(checks),
         folder_(std::move(folder)),
         stop_(std::move(stop)) {}
 
@@ -95,7 +96,7 @@ class Writing {
     for (const auto& [member, text] : reader_.protection_keys()) {
       RETURN_IF_ERROR(write_key_file(member, text));
     }
-    return base::Done{};
+    return check_rest(checks_, environment_.progress, stop_);
   }
 
   base::Error roll_back(base::Error error) { return undo_.roll_back(std::move(error)); }
@@ -115,7 +116,7 @@ class Writing {
         [&file](std::uint64_t offset, base::ByteView chunk) {
           return file->write(offset, chunk);
         },
-        worker_count(), stop_));
+        worker_count(), stop_, &checks_));
     RETURN_IF_ERROR(file->finish());
     remember(path);
     return base::Done{};
@@ -135,6 +136,7 @@ class Writing {
 
   const RestoreEnvironment& environment_;
   const archive::SnapshotReader& reader_;
+  archive::SegmentChecks& checks_;
   fs::path folder_;
   std::stop_token stop_;
   Undo undo_;
@@ -154,9 +156,9 @@ base::Status restore_to_directory(const RestoreEnvironment& environment,
   RETURN_IF_ERROR(must_have_own_names(*reader));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
                    volumes_of(*reader, snapshot, stop));
-  RETURN_IF_ERROR(
-      check_volumes(environment.repository, volumes, environment.progress, stop));
-  Writing writing(environment, *reader, absolute, std::move(stop));
+  ASSIGN_OR_RETURN(const auto checks,
+                   open_volumes(environment.repository, volumes, stop));
+  Writing writing(environment, *reader, *checks, absolute, std::move(stop));
   base::Status status = writing.all();
   if (status) return status;
   return writing.roll_back(

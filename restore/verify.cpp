@@ -13,16 +13,18 @@ namespace sealift::restore {
 namespace {
 
 base::Status open_every_chunk(const archive::SnapshotReader& reader,
-                              VerifyReport& report, const std::stop_token& stop) {
+                              archive::SegmentChecks& checks, VerifyReport& report,
+                              const std::stop_token& stop) {
   std::atomic<std::uint64_t> chunks = 0;
+  const std::uint64_t chunk_size = reader.manifest().chunk_size;
   for (const archive::Component& component : reader.manifest().components) {
     base::Status status = reader.read(
         component,
-        [&chunks](std::uint64_t, base::ByteView) -> base::Status {
-          ++chunks;
+        [&](std::uint64_t, base::ByteView bytes) -> base::Status {
+          chunks += (bytes.size() + chunk_size - 1) / chunk_size;
           return base::Done{};
         },
-        worker_count(), stop);
+        worker_count(), stop, &checks);
     if (!status) return status;
   }
   report.chunks = chunks;
@@ -82,15 +84,17 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
                    open_snapshot(place, report.snapshot, identity));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
                    volumes_of(*reader, report.snapshot, stop));
-  ASSIGN_OR_RETURN(const CheckedVolumes checked,
-                   check_volumes(place.repository, volumes, {}, stop));
-  report.bytes_read = checked.bytes;
+  ASSIGN_OR_RETURN(const auto checks, open_volumes(place.repository, volumes, stop));
+  if (identity != nullptr) {
+    RETURN_IF_ERROR(open_every_chunk(*reader, *checks, report, stop));
+  }
+  RETURN_IF_ERROR(check_rest(*checks, {}, stop));
+  report.bytes_read = checks->bytes();
   report.level = 1;
   if (identity == nullptr) {
     report.reason = "no --identity";
     return base::Done{};
   }
-  RETURN_IF_ERROR(open_every_chunk(*reader, report, stop));
   report.level = 2;
   return prove_guest_state(*reader, *identity, report);
 }

@@ -1,11 +1,13 @@
-// Every byte of a volume against its signed sums, for several volumes at once.
+// The volumes that a snapshot needs, against their signed sums.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "archive/segment_checks.h"
 #include "archive/volume.h"
 
 namespace sealift::restore {
@@ -14,16 +16,17 @@ namespace sealift::restore {
 base::Result<archive::Volume> open_believed(const archive::Repository& repository,
                                             const std::string& name);
 
-struct CheckedVolumes {
-  std::size_t volumes = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// Level 1 for each of `names`. `told` is called before each, from one thread at a
-/// time.
-/// errors  kCorrupt with volume and member: the first that was found.  kInterrupted.
-base::Result<CheckedVolumes> check_volumes(
+/// Signature, sums, header and tail of each of `names` are checked; their segments are
+/// to be: where they are read, or by check_rest(). `repository` outlives the result.
+/// errors  as open_believed(), archive::SegmentChecks::add().  kInterrupted.
+base::Result<std::unique_ptr<archive::SegmentChecks>> open_volumes(
     const archive::Repository& repository, const std::vector<std::string>& names,
-    const std::function<void(const std::string& words)>& told, std::stop_token stop);
+    const std::stop_token& stop);
+
+/// Every byte that nobody has checked yet. `told` hears how far it is; may be null.
+/// errors  kCorrupt with volume and member: the first that was found.  kInterrupted.
+base::Status check_rest(archive::SegmentChecks& checks,
+                        const std::function<void(const std::string& words)>& told,
+                        const std::stop_token& stop);
 
 }  // namespace sealift::restore

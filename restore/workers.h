@@ -6,10 +6,10 @@
 
 namespace sealift::restore {
 
-/// As many as there are processors, but two at least: one computes while another waits
-/// for the disk.
+/// Two more than there are processors: while some wait for storage, others compute.
+/// Each holds up to 12 MiB.
 inline unsigned worker_count() {
-  return std::clamp(std::thread::hardware_concurrency(), 2U, 16U);
+  return std::clamp(std::thread::hardware_concurrency() + 2, 3U, 12U);
 }
 
 }  // namespace sealift::restore

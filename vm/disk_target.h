@@ -10,7 +10,9 @@
 namespace sealift::vm {
 
 /// A new image file that is all holes until written. Removed again by the destructor
-/// unless finish() succeeded. Threads: write() from several at once.
+/// unless finish() succeeded. Writes past the page cache what begins at a multiple of
+/// base::kDirectAlignment in memory, where the file system can. Threads: write() from
+/// several at once.
 class DiskTarget {
  public:
   virtual ~DiskTarget() = default;

@@ -1,12 +1,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <new>
+#include <cstdint>
 #include <string>
 
+#include "base/aligned_buffer.h"
 #include "vm/data_runs.h"
 #include "vm/disk_target.h"
 #include "vm/new_image_file.h"
@@ -14,32 +13,6 @@
 namespace sealift::vm {
 
 namespace {
-
-// What O_DIRECT asks of offsets, sizes and memory; enough for every common device.
-constexpr std::size_t kAlignment = 4096;
-
-// Memory that O_DIRECT accepts; one a thread, because write() runs in several.
-class AlignedMemory {
- public:
-  AlignedMemory() = default;
-  AlignedMemory(const AlignedMemory&) = delete;
-  AlignedMemory& operator=(const AlignedMemory&) = delete;
-  ~AlignedMemory() { ::operator delete (data_, std::align_val_t{kAlignment}); }
-
-  std::span<std::byte> at_least(std::size_t size) {
-    if (size > size_) {
-      ::operator delete (data_, std::align_val_t{kAlignment});
-      data_ =
-          static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment}));
-      size_ = size;
-    }
-    return {data_, size};
-  }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 class RawDiskTarget final : public DiskTarget {
  public:
@@ -63,13 +36,12 @@ class RawDiskTarget final : public DiskTarget {
   // Past the page cache where alignment allows: filling it costs more than hashing the
   // data does.
   base::Status write_data(std::uint64_t offset, base::ByteView bytes) {
-    if (!direct_ || offset % kAlignment != 0 || bytes.size() % kAlignment != 0) {
-      return write_all(file_.descriptor(), offset, bytes);
-    }
-    static thread_local AlignedMemory memory;
-    const std::span<std::byte> aligned = memory.at_least(bytes.size());
-    std::ranges::copy(bytes, aligned.begin());
-    return write_all(direct_.get(), offset, aligned);
+    const bool is_aligned =
+        offset % base::kDirectAlignment == 0 &&
+        bytes.size() % base::kDirectAlignment == 0 &&
+        reinterpret_cast<std::uintptr_t>(bytes.data()) % base::kDirectAlignment == 0;
+    return write_all(direct_ && is_aligned ? direct_.get() : file_.descriptor(), offset,
+                     bytes);
   }
 
   base::Status write_all(int descriptor, std::uint64_t offset, base::ByteView bytes) {

@@ -26,10 +26,20 @@ struct Damaged {
 
 void check_refused(Damaged& damaged, const std::string& volume) {
   RestoreScene& scene = damaged.scene;
+  // A plan alone looks at every byte.
+  scene.request.bytes = BytesChecked::kFirst;
+  const auto planned = scene.prepare(damaged.snapshot);
+  REQUIRE_FALSE(planned);
+  CHECK(planned.error().code() == base::ErrorCode::kCorrupt);
+  CHECK(place_of(planned.error(), "volume") == volume);
+  CHECK(scene.is_untouched());
+
+  scene.request.bytes = BytesChecked::kWhenRead;
   const auto prepared = scene.prepare(damaged.snapshot);
-  REQUIRE_FALSE(prepared);
-  CHECK(prepared.error().code() == base::ErrorCode::kCorrupt);
-  CHECK(place_of(prepared.error(), "volume") == volume);
+  const base::Status ran = prepared ? prepared.value()->run({}) : prepared.error();
+  REQUIRE_FALSE(ran);
+  CHECK(ran.error().code() == base::ErrorCode::kCorrupt);
+  CHECK(place_of(ran.error(), "volume") == volume);
   CHECK(scene.is_untouched());
 
   const fs::path folder = scene.target.path() / "files";
@@ -57,7 +67,7 @@ std::string name_of(const Damaged& damaged, const fs::path& volume) {
 
 }  // namespace
 
-TEST_CASE("a flipped byte in any volume is found before anything is touched",
+TEST_CASE("a flipped byte in any volume is found, and nothing is left",
           "[restore][damage]") {
   Damaged damaged;
   REQUIRE(damaged.scene.volumes().size() > 1);
@@ -76,7 +86,7 @@ TEST_CASE("a flipped byte in any volume is found before anything is touched",
   }
 }
 
-TEST_CASE("a missing or truncated volume is found before anything is touched",
+TEST_CASE("a missing or truncated volume is found, and nothing is left",
           "[restore][damage]") {
   Damaged damaged;
   for (const fs::path& volume : damaged.scene.volumes()) {
