@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kMaxWindow = std::uint64_t{8} * 1024 * 1024;
 
-base::Error refused(std::string cause) {
+base::Error refused(const std::string& cause) {
   return broken("F12", "the compressed bytes are not one zstd frame of the stated size")
       .because(cause);
 }

@@ -128,7 +128,9 @@ std::string to_text(const Record& record) {
   text += "sequence " + std::to_string(record.sequence) + '\n';
   text += "previous " + record.previous.hex() + '\n';
   text += "created " + record.created.text() + '\n';
-  for (const auto& [name, value] : record.fields) text += name + ' ' + value + '\n';
+  for (const auto& [name, value] : record.fields) {
+    text.append(name).append(" ").append(value).append("\n");
+  }
   return text;
 }
 

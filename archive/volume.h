@@ -70,7 +70,7 @@ base::Result<Volume> open_volume(const ObjectReader& store, const ObjectInfo& ob
 /// Level 1: reads every byte once and checks it against the sums and the one byte form.
 /// errors  as open_volume(), the damaged member named.  kInterrupted.
 base::Status check_every_byte(const ObjectReader& store, const Volume& volume,
-                              const Trust& trust, std::stop_token stop);
+                              const Trust& trust, const std::stop_token& stop);
 
 /// The places that the index claims.
 /// errors  kCorrupt: it does not open, or claims what cannot be.  kWrongKey: `keys`

@@ -30,7 +30,7 @@ base::Status check_bytes(const ObjectReader& store, const Volume& volume,
 }  // namespace
 
 base::Status check_every_byte(const ObjectReader& store, const Volume& volume,
-                              const Trust& trust, std::stop_token stop) {
+                              const Trust& trust, const std::stop_token& stop) {
   auto checked = check_bytes(store, volume, trust, stop);
   if (!checked) return std::move(checked).error().at("volume", volume.name);
   return checked;

@@ -61,7 +61,7 @@ struct std::hash<sealift::base::DigestId<Meaning, Size>> {
   std::size_t operator()(
       const sealift::base::DigestId<Meaning, Size>& id) const noexcept {
     std::size_t value = 0;
-    for (std::size_t i = 0; i < sizeof value && i < Size; ++i) {
+    for (std::size_t i = 0; i < sizeof value && i < Size; ++i) {  // NOLINT: any Size
       value = (value << 8U) | std::to_integer<std::size_t>(id.bytes()[i]);
     }
     return value;

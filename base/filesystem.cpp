@@ -333,7 +333,7 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit) 
     return Error(ErrorCode::kRefused, "not a regular file").at("file", path.string());
   }
   Bytes bytes;
-  std::array<std::byte, 64 * 1024> buffer{};
+  std::array<std::byte, 64 * kKiB> buffer{};
   for (;;) {
     const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;

@@ -45,6 +45,7 @@ std::vector<std::string> english_environment() {
 
 std::vector<char*> as_pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -52,7 +53,7 @@ std::vector<char*> as_pointers(std::vector<std::string>& texts) {
 
 // Reads what is there; false at the end. What is over `limit` is dropped.
 bool drain(int descriptor, std::string& text, std::size_t limit) {
-  std::array<char, 16 * 1024> buffer{};
+  std::array<char, std::size_t{16} * 1024> buffer{};
   const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
   if (count < 0) return errno == EINTR || errno == EAGAIN;
   if (count == 0) return false;

@@ -69,7 +69,8 @@ std::int64_t as_utc_seconds(const Fields& fields) {
   const std::chrono::sys_days days = fields.day;
   return std::chrono::duration_cast<std::chrono::seconds>(days.time_since_epoch())
              .count() +
-         fields.hour * 3600 + fields.minute * 60 + fields.second;
+         std::int64_t{fields.hour} * 3600 + std::int64_t{fields.minute} * 60 +
+         fields.second;
 }
 
 std::optional<std::int64_t> as_local_seconds(const Fields& fields) {
