@@ -13,7 +13,7 @@
 
 namespace sealift::cli {
 
-enum class Group { kKeys, kRepository, kBackUp, kBringBack };
+enum class Group { kKeys, kRepository, kBackUp, kBringBack, kKeep };
 
 /// What stands on the command line without a dash, in order.
 struct Arguments {

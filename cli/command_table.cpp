@@ -24,6 +24,7 @@ std::span<const Command* const> all_commands() {
       &kShow,
       &kVerify,
       &kRestore,
+      &kBenchmark,
   };
   return kCommands;
 }

@@ -21,5 +21,6 @@ extern const Command kList;
 extern const Command kShow;
 extern const Command kVerify;
 extern const Command kRestore;
+extern const Command kBenchmark;
 
 }  // namespace sealift::cli

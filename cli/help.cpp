@@ -20,11 +20,12 @@ struct Heading {
   Group group;
   const char* title;
 };
-constexpr std::array<Heading, 4> kHeadings{{
+constexpr std::array<Heading, 5> kHeadings{{
     {Group::kKeys, "Keys"},
     {Group::kRepository, "Repository"},
     {Group::kBackUp, "Back up"},
     {Group::kBringBack, "Bring back"},
+    {Group::kKeep, "Keep"},
 }};
 
 void print_line(std::ostream& output, const Command& command) {

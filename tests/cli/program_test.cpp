@@ -31,7 +31,7 @@ TEST_CASE("commands of later versions are unknown", "[cli]") {
   CommandLine host;
   for (const char* word :
        {"check", "stop", "history", "mount", "export", "import", "forget", "protect",
-        "prune", "drill", "status", "report", "config", "job", "vm", "benchmark"}) {
+        "prune", "drill", "status", "report", "config", "job", "vm"}) {
     CAPTURE(word);
     CHECK(host.run({word}).status == 2);
     CHECK(host.run({word, "--help"}).status == 2);

@@ -18,7 +18,6 @@ disks() { vsh A domblklist "$1"; }
 files() { find "$BED/A/lib/images" -type f | sort; }
 pid=$(qemu)
 disks_before=$(disks "$fast")
-files_before=$(files)
 touch "$WORK/clean-since"
 
 # --- off ---
@@ -31,7 +30,18 @@ sealift A backup tl-never
 is 'a VM that never ran, so that its vTPM does not exist yet, is refused or complete' yes \
   "$(if [ "$STATUS" = 0 ] || [ "$STATUS" = 5 ]; then echo yes; else echo "status $STATUS: $ERR"; fi)"
 
+# --- another VM with the same content, in an image of another format: stored once ---
+bed_guest A twin --idle --data raw
+in_cluster A qemu-img convert -O raw "$BED_IMAGES/off-data.qcow2" "$BED_IMAGES/twin-data.img"
+vsh A start "$(bed_uuid twin)" > /dev/null
+vsh A destroy "$(bed_uuid twin)" > /dev/null
+sealift A backup tl-twin --json
+exits 0 'a VM whose disk another VM had is backed up'
+at_least 'all of its disk was read' $((5 * 1024 * 1024)) "$(json 'd["changed_bytes"]')"
+at_most 'and nothing of it stored again' $((768 * 1024)) "$(json 'd["stored_bytes"]')"
+
 # --- an iothread ---
+files_before=$(files)
 sealift A backup tl-fast
 exits 0 'a VM whose disk has an iothread is backed up'
 a_is_clean fast 'after the backup'
@@ -58,6 +68,17 @@ exits 0 'after a kill, the next backup works'
 a_is_clean fast 'after the next backup'
 is 'the disks lie where they lay again' "$disks_before" "$(disks "$fast")"
 is 'and what the killed one left is gone' "$files_before" "$(files)"
+
+# --- what this host can do ---
+repository_before=$(find "$REPOSITORY" | sort)
+sealift A benchmark --json
+exits 0 'the benchmark'
+is 'it says what a backup and a restore will wait for' True \
+  "$(json 'all(d[k]["limit"] and d[k]["bytes_per_second"] > 0 for k in ("backup", "restore"))')"
+is 'it measured the storage too' True "$(json 'd["storage"]["write_bytes_per_second"] > 0')"
+sealift A benchmark
+like 'for people it ends with the limits' '^backup +[a-z ]+ will be the limit: about [0-9]+ MiB/s, .* for 1 TiB of data$' "$OUT"
+is 'the repository is as it was' "$repository_before" "$(find "$REPOSITORY" | sort)"
 
 # --- both come back ---
 vsh A destroy "$fast" > /dev/null
