@@ -17,7 +17,7 @@ namespace sealift::archive {
 struct ArchiveSetting {
   ObjectStore& store;
   RepositoryId repository;
-  std::uint32_t chunk_size = 0;
+  RepositorySettings settings;
   const keyvault::SigningKey& signer;
   const KnownChunks& known;
   base::Timestamp created;

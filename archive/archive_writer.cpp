@@ -22,16 +22,17 @@ class SegmentedArchive final : public ArchiveWriter {
       : setting_(std::move(parts.setting)),
         keys_(std::move(parts.keys)),
         id_key_(std::move(parts.id_key)),
-        volumes_(VolumeWriterParts{setting_.store, setting_.signer,
-                                   std::move(parts.header),
-                                   setting_.options.volume_size, setting_.chunk_size,
-                                   [this](base::ByteView plain) {
-                                     return frames_.seal(FrameKind::kIndex, plain);
-                                   }}),
-        frames_(SealerParts{keys_, id_key_, counter_, setting_.options.zstd_level,
+        volumes_(VolumeWriterParts{
+            setting_.store, setting_.signer, std::move(parts.header),
+            setting_.options.volume_size, setting_.settings.chunk_size,
+            [this](base::ByteView plain) {
+              return frames_.seal(FrameKind::kIndex, plain);
+            }}),
+        frames_(SealerParts{keys_, id_key_, counter_,
+                            static_cast<int>(setting_.settings.zstd_level),
                             setting_.on_sealed},
                 setting_.known, volumes_),
-        session_(frames_, setting_.chunk_size) {}
+        session_(frames_, setting_.settings.chunk_size) {}
 
   const ArchiveId& id() const override { return setting_.archive; }
   ArchiveCounts counts() const override { return session_.counts(); }
@@ -43,7 +44,7 @@ class SegmentedArchive final : public ArchiveWriter {
 
   base::Result<std::unique_ptr<ComponentWriter>> continue_disk(
       std::string name, const TreeView& earlier) override {
-    if (earlier.shape().chunk_size() != setting_.chunk_size) {
+    if (earlier.shape().chunk_size() != setting_.settings.chunk_size) {
       return base::Error(base::ErrorCode::kDefect,
                          "a tree of another chunk size cannot be gone on from");
     }
@@ -58,7 +59,7 @@ class SegmentedArchive final : public ArchiveWriter {
                                    content.size()));
     for (std::uint64_t number = 0; !content.empty(); ++number) {
       const std::size_t size =
-          std::min<std::size_t>(content.size(), setting_.chunk_size);
+          std::min<std::size_t>(content.size(), setting_.settings.chunk_size);
       RETURN_IF_ERROR(writer->put(number, content.first(size)));
       RETURN_IF_ERROR(writer->finish_below(number + 1));
       content = content.subspan(size);
@@ -113,7 +114,7 @@ base::Status SegmentedArchive::complete(
   manifest.source_bytes = counts.source_bytes;
   manifest.changed_bytes = counts.data_bytes;
   manifest.stored_bytes = counts.stored_bytes;
-  manifest.chunk_size = setting_.chunk_size;
+  manifest.chunk_size = setting_.settings.chunk_size;
   manifest.components = session_.components();
   manifest.protection_keys.clear();
   if (protection_keys.size() > kMaxProtectionKeys) {
@@ -217,8 +218,8 @@ base::Result<VolumeHeader> make_header(
 base::Result<std::unique_ptr<ArchiveWriter>> begin_archive(
     ArchiveSetting setting, const std::vector<keyvault::Recipient>& recipients,
     const RepositoryKeys& keys, const keyvault::Secret& content_key) {
-  if (setting.options.zstd_level < -5 || setting.options.zstd_level > 19 ||
-      !is_chunk_size(setting.chunk_size) ||
+  if (setting.settings.zstd_level < 1 || setting.settings.zstd_level > 19 ||
+      !is_chunk_size(setting.settings.chunk_size) ||
       setting.options.volume_size > kMaxVolumeFileSize / 2) {
     return unwritable("the chunk size, compression level or volume size cannot be");
   }
@@ -248,7 +249,7 @@ base::Result<std::unique_ptr<ArchiveWriter>> ArchiveWriter::begin(
                    keyvault::Secret::random(kKeySize));
   ArchiveSetting setting{repository.store(),
                          repository.id(),
-                         repository.document().chunk_size,
+                         repository.document().settings,
                          signer,
                          known,
                          created,

@@ -24,7 +24,6 @@ class KnownChunks {
 struct ArchiveOptions {
   std::uint64_t volume_size =
       std::uint64_t{4} * 1024 * 1024 * 1024;  ///< Rolls after this.
-  int zstd_level = 1;                         ///< -5 to 19.
 };
 
 /// Counts so far. changed = bytes given that were not holes.

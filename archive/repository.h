@@ -36,10 +36,11 @@ class Repository {
   /// Makes a repository in new or empty storage and pins it in `vault`, whose signing
   /// key becomes the founder.
   /// errors  kRefused: the storage holds something already; nothing was touched.
+  ///         As make_repository_document().
   static base::Result<Repository> init(std::shared_ptr<ObjectStore> store,
                                        keyvault::KeyVault& vault,
                                        std::vector<keyvault::Recipient> recipients,
-                                       std::uint32_t chunk_size);
+                                       const RepositorySettings& settings);
 
   /// errors  kNotFound: no repository there ("is it mounted?").  kCorrupt: another
   ///         repository than expected, or nothing to compare it with (the error shows

@@ -26,6 +26,8 @@ bool is_chunk_size(std::uint64_t size) {
   return size >= kMinChunkSize && size <= kMaxChunkSize && std::has_single_bit(size);
 }
 
+bool is_zstd_level(std::uint64_t level) { return level >= 1 && level <= 19; }
+
 bool is_same_twice(const std::vector<keyvault::Recipient>& recipients) {
   for (auto one = recipients.begin(); one != recipients.end(); ++one) {
     if (std::any_of(recipients.begin(), one,
@@ -40,8 +42,11 @@ bool is_same_twice(const std::vector<keyvault::Recipient>& recipients) {
 std::string to_text(const RepositoryDocument& document, base::ByteView random) {
   Json json;
   json["format"] = kFormat;
-  json["chunk_size"] = document.chunk_size;
+  json["chunk_size"] = document.settings.chunk_size;
   json["id_algorithm"] = kIdAlgorithm;
+  if (document.settings.zstd_level != RepositorySettings().zstd_level) {
+    json["zstd_level"] = document.settings.zstd_level;
+  }
   json["founder"] = base::to_base64(document.founder.spki());
   json["recipients"] = Json::array();
   for (const auto& recipient : document.recipients) {
@@ -65,6 +70,26 @@ base::Status check_format(const Json& json) {
   if (format.value() == kFormat) return base::Done{};
   return newer("D2", "the repository has format " + std::to_string(format.value()) +
                          ", this program reads format 1");
+}
+
+base::Result<RepositorySettings> parse_settings(const Json& json) {
+  RepositorySettings settings;
+  const auto chunk_size = base::json_unsigned(json, "chunk_size");
+  if (!chunk_size || !is_chunk_size(chunk_size.value())) {
+    return broken("D6", "repository.json has no chunk size from 64 KiB to 4 MiB");
+  }
+  settings.chunk_size = static_cast<std::uint32_t>(chunk_size.value());
+  const auto algorithm = base::json_string(json, "id_algorithm");
+  if (!algorithm || algorithm.value() != kIdAlgorithm) {
+    return broken("D6", "repository.json names an unknown id algorithm");
+  }
+  if (!json.contains("zstd_level")) return settings;
+  const auto level = base::json_unsigned(json, "zstd_level");
+  if (!level || !is_zstd_level(level.value())) {
+    return broken("D6", "repository.json names a zstd level that is not 1 to 19");
+  }
+  settings.zstd_level = static_cast<unsigned>(level.value());
+  return settings;
 }
 
 base::Status parse_founder(const Json& json, RepositoryDocument& document) {
@@ -128,8 +153,8 @@ base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
   const Json& json = parsed.value();
   RETURN_IF_ERROR(check_format(json));
   const auto members = base::refuse_other_members(
-      json, {"format", "chunk_size", "id_algorithm", "founder", "recipients",
-             "repository_key", "envelopes", "random"});
+      json, {"format", "chunk_size", "id_algorithm", "zstd_level", "founder",
+             "recipients", "repository_key", "envelopes", "random"});
   if (!members) {
     return broken_by("D3", "repository.json has an unknown member", members.error());
   }
@@ -142,15 +167,7 @@ base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
   if (!document.founder.verify(text, signature)) {
     return broken("D5", "the founder's signature does not fit repository.json");
   }
-  const auto chunk_size = base::json_unsigned(json, "chunk_size");
-  const auto algorithm = base::json_string(json, "id_algorithm");
-  if (!chunk_size || !is_chunk_size(chunk_size.value())) {
-    return broken("D6", "repository.json has no chunk size from 64 KiB to 4 MiB");
-  }
-  if (!algorithm || algorithm.value() != kIdAlgorithm) {
-    return broken("D6", "repository.json names an unknown id algorithm");
-  }
-  document.chunk_size = static_cast<std::uint32_t>(chunk_size.value());
+  ASSIGN_OR_RETURN(document.settings, parse_settings(json));
   if (const auto recipients = parse_recipients(json, document); !recipients) {
     return broken_by("D7", "the recipients of repository.json are not as they must be",
                      recipients.error());
@@ -174,7 +191,7 @@ base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
 
 base::Result<NewRepositoryDocument> make_repository_document(
     std::vector<keyvault::Recipient> recipients, const keyvault::SigningKey& founder,
-    std::uint32_t chunk_size) {
+    const RepositorySettings& settings) {
   if (recipients.empty() || recipients.size() > kMaxRecipients) {
     return Error(ErrorCode::kUsage, "a repository has from 1 to 16 recipients")
         .next(
@@ -193,14 +210,18 @@ base::Result<NewRepositoryDocument> make_repository_document(
         .at("recipient", recipient.id().hex())
         .next("make one with `sealift keyvault new-recovery-key --out KEY.pem`");
   }
-  if (!is_chunk_size(chunk_size)) {
-    return Error(ErrorCode::kDefect,
+  if (!is_chunk_size(settings.chunk_size)) {
+    return Error(ErrorCode::kUsage,
                  "the chunk size is not a power of two from 64 KiB to 4 MiB")
-        .at("chunk size", std::to_string(chunk_size));
+        .at("chunk size", std::to_string(settings.chunk_size));
+  }
+  if (!is_zstd_level(settings.zstd_level)) {
+    return Error(ErrorCode::kUsage, "the zstd level is not 1 to 19")
+        .at("zstd level", std::to_string(settings.zstd_level));
   }
   NewRepositoryDocument made;
   RepositoryDocument& document = made.document;
-  document.chunk_size = chunk_size;
+  document.settings = settings;
   document.recipients = std::move(recipients);
   document.founder = founder.public_key();
   ASSIGN_OR_RETURN(made.repository_key, keyvault::Secret::random(kKeySize));

@@ -14,12 +14,18 @@ constexpr std::uint32_t kDefaultChunkSize = 256 * 1024;
 constexpr std::uint32_t kMinChunkSize = 64 * 1024;
 constexpr std::uint32_t kMaxChunkSize = 4 * 1024 * 1024;
 
+/// What is chosen once, when a repository is made.
+struct RepositorySettings {
+  std::uint32_t chunk_size = kDefaultChunkSize;  ///< Bytes, a power of two.
+  unsigned zstd_level = 1;                       ///< 1 to 19, for every writer.
+};
+
 /// A document that was parsed whole and whose signature by its own founder fits. That
 /// it is the right one, only the id says.
 struct RepositoryDocument {
   RepositoryId id;
-  base::Bytes text;                              ///< Exactly the stored bytes.
-  std::uint32_t chunk_size = kDefaultChunkSize;  ///< Bytes, a power of two.
+  base::Bytes text;  ///< Exactly the stored bytes.
+  RepositorySettings settings;
   std::vector<keyvault::Recipient> recipients;  ///< In order; the first is the primary.
   std::vector<Envelope> envelopes;              ///< Of the repository key.
   KeyId repository_key;
@@ -37,11 +43,11 @@ struct NewRepositoryDocument {
   keyvault::Secret repository_key;
 };
 
-/// errors  kUsage: no recipient, the same twice, one under 3072 bits.
-///         kDefect: a chunk size that cannot be.
+/// errors  kUsage: no recipient, the same twice, one under 3072 bits; settings that
+///         cannot be.
 base::Result<NewRepositoryDocument> make_repository_document(
     std::vector<keyvault::Recipient> recipients, const keyvault::SigningKey& founder,
-    std::uint32_t chunk_size);
+    const RepositorySettings& settings);
 
 /// What the hosts of a repository hold. docs/format/keys.md.
 struct RepositoryKeys {

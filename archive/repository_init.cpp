@@ -7,7 +7,7 @@ namespace sealift::archive {
 base::Result<Repository> Repository::init(std::shared_ptr<ObjectStore> store,
                                           keyvault::KeyVault& vault,
                                           std::vector<keyvault::Recipient> recipients,
-                                          std::uint32_t chunk_size) {
+                                          const RepositorySettings& settings) {
   ASSIGN_OR_RETURN(const bool is_empty, store->is_empty());
   if (!is_empty) {
     return base::Error(base::ErrorCode::kRefused,
@@ -17,7 +17,7 @@ base::Result<Repository> Repository::init(std::shared_ptr<ObjectStore> store,
   }
   ASSIGN_OR_RETURN(
       NewRepositoryDocument made,
-      make_repository_document(std::move(recipients), vault.signing_key(), chunk_size));
+      make_repository_document(std::move(recipients), vault.signing_key(), settings));
   const RepositoryDocument& document = made.document;
   // The vault first: a repository whose founder lost its key would have no keeper. A
   // pin without its repository says nothing about any other.

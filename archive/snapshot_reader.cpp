@@ -223,7 +223,7 @@ base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
     const Repository& repository, const Volume& last_volume, const RepositoryKeys& keys,
     const keyvault::RecoveryKey* identity, const ChunkLocator& locator) {
   return open_snapshot({repository.store(), repository.id(), repository.trust(),
-                        repository.document().chunk_size},
+                        repository.document().settings.chunk_size},
                        last_volume, keys, identity, locator);
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 
 #include "archive/folder_store.h"
 #include "archive/unfinished_init.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
 constexpr mode_t kFolderMode = 0755;
+constexpr unsigned kHighestNumber = 65536;
 
 void add_options(boost::program_options::options_description& described) {
   namespace options = boost::program_options;
@@ -26,7 +28,33 @@ void add_options(boost::program_options::options_description& described) {
       "recipient",
       options::value<std::vector<std::string>>()->composing()->value_name(
           "KEY.pub.pem"),
-      "a recovery key's public half; give two, for two safes");
+      "a recovery key's public half; give two, for two safes")(
+      "chunk-size", options::value<std::string>()->value_name("KiB"),
+      "what disks are cut into: 64, 128, ... 4096 [256]")(
+      "zstd-level", options::value<std::string>()->value_name("N"),
+      "how hard every host compresses: 1, the fastest, to 19 [1]");
+}
+
+base::Status read_number(const Values& values, const std::string& option, unsigned unit,
+                         unsigned& number) {
+  const auto said = values.one(option);
+  if (!said) return base::Done{};
+  unsigned parsed = 0;
+  const char* end = said->data() + said->size();
+  const auto [stop, problem] = std::from_chars(said->data(), end, parsed);
+  if (problem == std::errc() && stop == end && parsed <= kHighestNumber) {
+    number = parsed * unit;
+    return base::Done{};
+  }
+  return base::Error(base::ErrorCode::kUsage, "the option takes a whole number")
+      .at("option", "--" + option + " " + *said);
+}
+
+base::Result<archive::RepositorySettings> read_settings(const Values& values) {
+  archive::RepositorySettings settings;
+  RETURN_IF_ERROR(read_number(values, "chunk-size", base::kKiB, settings.chunk_size));
+  RETURN_IF_ERROR(read_number(values, "zstd-level", 1, settings.zstd_level));
+  return settings;
 }
 
 base::Result<std::vector<keyvault::Recipient>> read_recipients(const Values& values) {
@@ -83,6 +111,7 @@ base::Result<ExitStatus> run_init(const Session& session, const Values& values) 
   ASSIGN_OR_RETURN(const fs::path folder, repository_folder(session));
   ASSIGN_OR_RETURN(std::vector<keyvault::Recipient> recipients,
                    read_recipients(values));
+  ASSIGN_OR_RETURN(const archive::RepositorySettings settings, read_settings(values));
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));
   ASSIGN_OR_RETURN(MadeFolder made, MadeFolder::make(folder));
   ASSIGN_OR_RETURN(const base::FileDescriptor lock, archive::lock_for_init(folder));
@@ -90,8 +119,8 @@ base::Result<ExitStatus> run_init(const Session& session, const Values& values) 
   RETURN_IF_ERROR(archive::clear_unfinished_init(folder));
   ASSIGN_OR_RETURN(std::shared_ptr<archive::ObjectStore> store,
                    archive::open_folder(folder, base::real_filesystem()));
-  const auto repository = archive::Repository::init(
-      std::move(store), vault, std::move(recipients), archive::kDefaultChunkSize);
+  const auto repository = archive::Repository::init(std::move(store), vault,
+                                                    std::move(recipients), settings);
   if (!repository) {
     // Another init's, or what was there before, is not ours to clear.
     const base::ErrorCode code = repository.error().code();

@@ -60,7 +60,8 @@ void print(std::ostream& output, const archive::Repository& repository,
          << "id          " << document.id.hex() << "\n"
          << "size        " << base::ByteCount(stored.bytes).text() << " in "
          << stored.volumes << (stored.volumes == 1 ? " volume" : " volumes")
-         << ", chunks of " << base::ByteCount(document.chunk_size).text() << "\n"
+         << ", chunks of " << base::ByteCount(document.settings.chunk_size).text()
+         << ", zstd level " << document.settings.zstd_level << "\n"
          << "\nrecipients (whose recovery keys read everything, each alone)\n";
   for (const keyvault::Recipient& recipient : document.recipients) {
     output << "  " << recipient.id().hex() << "  " << recipient.bits() << " bits\n";
@@ -89,7 +90,8 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& /*values
   }
   session.answer({{"id", repository.id().hex()},
                   {"repo", repository.store().place()},
-                  {"chunk_size", repository.document().chunk_size},
+                  {"chunk_size", repository.document().settings.chunk_size},
+                  {"zstd_level", repository.document().settings.zstd_level},
                   {"recipients", recipients_json(repository.document())},
                   {"signers", signers_json(repository.trust())},
                   {"volumes", stored.volumes},

@@ -115,6 +115,7 @@ class ArchiveFixture {
   NothingKnown nothing_known;
   const KnownChunks* known = &nothing_known;
   ArchiveOptions options;
+  RepositorySettings settings{.chunk_size = kTestChunkSize};
   base::Timestamp created =
       base::Timestamp::parse_stored("2026-11-23T18:00:00Z").value();
   ChainPosition position;
@@ -144,10 +145,10 @@ class ArchiveFixture {
       unsigned char id = 0xa0,
       const keyvault::SigningKey& signer = keys().signer) const {
     const auto content_key = keyvault::Secret::random(kKeySize).value();
-    return begin_archive({const_cast<support::MemoryObjectStore&>(store), repository,
-                          kTestChunkSize, signer, *known, created, options,
-                          ArchiveId::from(repeated(16, id)), on_sealed},
-                         recipients, keys().repository, content_key);
+    return begin_archive(
+        {const_cast<support::MemoryObjectStore&>(store), repository, settings, signer,
+         *known, created, options, ArchiveId::from(repeated(16, id)), on_sealed},
+        recipients, keys().repository, content_key);
   }
 
   static base::Status put_content(ArchiveWriter& writer, const TestContent& content) {

@@ -20,8 +20,7 @@ const keyvault::SigningKey& founder() {
 
 archive::NewRepositoryDocument make() {
   return make_repository_document(
-             {recovery_key(0).recipient(), recovery_key(1).recipient()}, founder(),
-             archive::kDefaultChunkSize)
+             {recovery_key(0).recipient(), recovery_key(1).recipient()}, founder(), {})
       .value();
 }
 
@@ -41,11 +40,22 @@ TEST_CASE("a repository document reads back as it was made", "[archive][format]"
   CHECK(parsed->id.view().size() == 32);
   CHECK(base::to_hex(parsed->id.view()) ==
         keyvault::sha256(base::ByteView(made.document.text)).hex());
-  CHECK(parsed->chunk_size == 256 * 1024);
+  CHECK(parsed->settings.chunk_size == 256 * 1024);
+  CHECK(parsed->settings.zstd_level == 1);
   CHECK(parsed->founder.id() == founder().public_key().id());
   REQUIRE(parsed->recipients.size() == 2);
   CHECK(parsed->recipients[1].id() == recovery_key(1).recipient().id());
   CHECK(parsed->repository_key == made.document.repository_key);
+}
+
+TEST_CASE("a level other than 1 stands in the document", "[archive][format]") {
+  const auto made = make_repository_document({recovery_key(0).recipient()}, founder(),
+                                             {.chunk_size = 65536, .zstd_level = 19});
+  REQUIRE(made);
+  const auto parsed = parse_repository_document(made->document.text, made->signature);
+  REQUIRE(parsed);
+  CHECK(parsed->settings.zstd_level == 19);
+  CHECK(parsed->settings.chunk_size == 65536);
 }
 
 TEST_CASE("each recipient alone opens the repository key", "[archive]") {
@@ -144,6 +154,10 @@ TEST_CASE("a repository document is refused by the rule it breaks",
       {"D6", with("chunk_size", 32768)},
       {"D6", with("chunk_size", 8388608)},
       {"D6", with("chunk_size", "262144")},
+      {"D6", with("zstd_level", 0)},
+      {"D6", with("zstd_level", 20)},
+      {"D6", with("zstd_level", "3")},
+      {"D9", with("zstd_level", 1)},
       {"D6", with("id_algorithm", "SHA-256")},
       {"D6", without("id_algorithm")},
       {"D7", with("recipients", Json::array())},
@@ -176,17 +190,19 @@ TEST_CASE("a repository is only made of what its readers accept", "[archive]") {
   const auto small = keyvault::RecoveryKey::generate(2048).value();
   const auto& good = recovery_key(0).recipient();
   const auto code = [&](std::vector<keyvault::Recipient> recipients,
-                        std::uint32_t chunk_size) {
-    const auto made =
-        make_repository_document(std::move(recipients), founder(), chunk_size);
+                        std::uint32_t chunk_size, unsigned zstd_level = 1) {
+    const auto made = make_repository_document(std::move(recipients), founder(),
+                                               {chunk_size, zstd_level});
     return made ? std::optional<ErrorCode>() : made.error().code();
   };
   CHECK(code({}, 65536) == ErrorCode::kUsage);
   CHECK(code({good, good}, 65536) == ErrorCode::kUsage);
   CHECK(code({small.recipient()}, 65536) == ErrorCode::kUsage);
-  CHECK(code({good}, 65537) == ErrorCode::kDefect);
-  CHECK(code({good}, 32768) == ErrorCode::kDefect);
-  CHECK(code({good}, 8 * 1024 * 1024) == ErrorCode::kDefect);
+  CHECK(code({good}, 65537) == ErrorCode::kUsage);
+  CHECK(code({good}, 32768) == ErrorCode::kUsage);
+  CHECK(code({good}, 8 * 1024 * 1024) == ErrorCode::kUsage);
+  CHECK(code({good}, 65536, 0) == ErrorCode::kUsage);
+  CHECK(code({good}, 65536, 20) == ErrorCode::kUsage);
   CHECK_FALSE(code({good}, 65536));
   CHECK_FALSE(code({good}, 4 * 1024 * 1024));
 }

@@ -46,7 +46,7 @@ struct RepositoryInFolder {
       recipients.push_back(recovery_key(i).recipient());
     }
     return archive::Repository::init(store(), founder.vault, std::move(recipients),
-                                     archive::kMinChunkSize)
+                                     {.chunk_size = archive::kMinChunkSize})
         .value();
   }
   std::shared_ptr<archive::ObjectStore> store() const {

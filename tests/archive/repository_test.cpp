@@ -88,7 +88,7 @@ TEST_CASE("a repository is only made where nothing is yet", "[archive]") {
   const auto store = std::shared_ptr<archive::ObjectStore>(
       archive::open_folder(folder.path(), base::real_filesystem()).value());
   const auto made = Repository::init(store, host.vault, {recovery_key(0).recipient()},
-                                     archive::kMinChunkSize);
+                                     {.chunk_size = archive::kMinChunkSize});
   REQUIRE_FALSE(made);
   CHECK(made.error().code() == ErrorCode::kRefused);
   CHECK(base::render(made.error()) ==
@@ -111,7 +111,7 @@ TEST_CASE("a repository is made whole or is none, wherever it fails",
     support::FailingFilesystem filesystem(step);
     const auto made = Repository::init(
         archive::open_folder(folder.path(), filesystem).value(), host.vault,
-        {recovery_key(0).recipient()}, archive::kMinChunkSize);
+        {recovery_key(0).recipient()}, {.chunk_size = archive::kMinChunkSize});
     has_failed = filesystem.has_failed();
     REQUIRE(static_cast<bool>(made) != has_failed);
 
@@ -216,8 +216,9 @@ TEST_CASE("a repository document that storage changed is refused", "[archive][tr
 
   SECTION("a stranger's repository wrapped to our public keys") {
     const auto stranger = keyvault::SigningKey::generate().value();
-    const auto made = archive::make_repository_document(
-        {recovery_key(0).recipient()}, stranger, archive::kMinChunkSize);
+    const auto made =
+        archive::make_repository_document({recovery_key(0).recipient()}, stranger,
+                                          {.chunk_size = archive::kMinChunkSize});
     support::overwrite(document, base::as_text(made->document.text));
     support::overwrite(signature, base::as_text(made->signature));
     const auto opened = scene.open();

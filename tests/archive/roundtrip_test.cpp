@@ -240,8 +240,29 @@ TEST_CASE("a writer that is misused says that the program has a defect", "[archi
         base::ErrorCode::kDefect);
   CHECK(code(writer->add_component("no kind", "vdb", IdScope::kShared, 1)) ==
         base::ErrorCode::kDefect);
-  fixture.options.zstd_level = 99;
+  fixture.settings.zstd_level = 99;
   CHECK(code(fixture.begin()) == base::ErrorCode::kDefect);
+}
+
+TEST_CASE("writers compress at the repository's level", "[archive]") {
+  // Long words from a small list in no order: the levels differ on them.
+  base::Bytes text;
+  std::uint64_t state = 7;
+  while (text.size() < kTestChunkSize) {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    const std::string word = std::to_string((state >> 33U) % 500 * 987654321987U);
+    const base::ByteView bytes = base::as_bytes(word);
+    text.insert(text.end(), bytes.begin(), bytes.end());
+  }
+  text.resize(kTestChunkSize);
+  TestContent content;
+  content.disk[0] = text;
+  const auto stored_at = [&content](unsigned level) {
+    ArchiveFixture fixture;
+    fixture.settings.zstd_level = level;
+    return must(fixture.write(content)).stored_bytes;
+  };
+  CHECK(stored_at(19) < stored_at(1));
 }
 
 }  // namespace sealift::archive

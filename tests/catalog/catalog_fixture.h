@@ -96,7 +96,7 @@ class CatalogScene {
     const auto writer = must(archive::ArchiveWriter::begin(
         opened, opened_keys, host.key(), catalog,
         must(archive::ArchiveWriter::draw_id()), backup.created,
-        {.volume_size = backup.volume_size, .zstd_level = 1}));
+        {.volume_size = backup.volume_size}));
     const std::uint64_t size = backup.chunks.size() * archive::kMinChunkSize;
     const auto disk =
         must(writer->add_component("disk", "vda", archive::IdScope::kShared, size));
@@ -146,7 +146,7 @@ class CatalogScene {
     auto writer = must(archive::ArchiveWriter::begin(
         opened, opened_keys, host.key(), catalog,
         must(archive::ArchiveWriter::draw_id()), backup.created,
-        {.volume_size = backup.volume_size, .zstd_level = 1}));
+        {.volume_size = backup.volume_size}));
     const std::uint64_t size = backup.chunks.size() * archive::kMinChunkSize;
     const auto disk =
         must(writer->add_component("disk", "vda", archive::IdScope::kShared, size));

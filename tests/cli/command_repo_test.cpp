@@ -52,6 +52,21 @@ TEST_CASE("repo init with two recipients warns of nothing", "[cli]") {
   CHECK_THAT(made.error, !Contains("warning"));
 }
 
+TEST_CASE("chunk size and compression are chosen when a repository is made", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  REQUIRE(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                    "--chunk-size", "1024", "--zstd-level", "9"})
+              .status == 0);
+  const base::Json json =
+      base::parse_strict_json(host.run({"repo", "show", "--json"}).output).value();
+  CHECK(json["chunk_size"] == 1024 * 1024);
+  CHECK(json["zstd_level"] == 9);
+  CHECK_THAT(host.run({"repo", "show"}).output,
+             Contains("chunks of 1.0 MiB, zstd level 9\n"));
+}
+
 TEST_CASE("repo init that fails leaves no folder", "[cli]") {
   CommandLine host;
   host.write_recovery_key(1);
@@ -69,6 +84,16 @@ TEST_CASE("repo init that fails leaves no folder", "[cli]") {
     CHECK(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
                     "--recipient", host.path("key-1.pub.pem")})
               .status == 2);
+  }
+  SECTION("with a chunk size or a level that cannot be") {
+    for (const char* option : {"--chunk-size", "--zstd-level"}) {
+      for (const char* number : {"0", "100", "-1", "4294967297", "1x", "many"}) {
+        CAPTURE(option, number);
+        const Outcome outcome = host.run({"repo", "init", "--recipient",
+                                          host.path("key-1.pub.pem"), option, number});
+        CHECK(outcome.status == 2);
+      }
+    }
   }
   SECTION("with a file that is not there") {
     CHECK(host.run({"repo", "init", "--recipient", host.path("absent")}).status == 10);

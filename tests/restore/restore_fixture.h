@@ -213,7 +213,7 @@ class RestoreScene {
     const auto writer = must(archive::ArchiveWriter::begin(
         repository, keys, archives.anna.key(), *catalog,
         must(archive::ArchiveWriter::draw_id()), at(100),
-        {.volume_size = vm.volume_size, .zstd_level = 1}));
+        {.volume_size = vm.volume_size}));
     must(writer->add_file("config", "domain.xml", base::as_bytes(domain_xml(vm)), {}));
     if (!vm.live_devices.empty()) {
       must(writer->add_file("config", "domain-active.xml",
