@@ -341,6 +341,24 @@ all_is_well iothread 'iothread: killed at many moments'
 silence
 at_most 'iothread: the guest was never silent (seconds)' "$QUIET" "$SILENCE"
 
+# --- what changed is known across a shutdown of the guest ---
+uuid=$(bed_uuid plain)
+sealift A backup tl-plain
+exits 0 'plain: a backup, and then the guest shuts down'
+vsh A shutdown "$uuid" > /dev/null
+for ((i = 0; i < 600; i++)); do
+  if [ "$(vsh A domstate "$uuid")" = 'shut off' ]; then break; fi
+  sleep 0.1
+done
+is 'plain: it has shut down' 'shut off' "$(vsh A domstate "$uuid")"
+mark=$(bed_mark A plain)
+bed_start A plain
+bed_wait_console A plain 'TL READY' 240 "$mark" > /dev/null
+qemu plain > "$WORK/qemu-plain"
+sealift A backup tl-plain --json
+exits 0 'plain: a backup after it has started again'
+is 'plain: only what changed was read' changed "$(json 'd["read"]')"
+
 # --- the guest itself ends ---
 for tag in plain iothread; do
   uuid=$(bed_uuid "$tag")

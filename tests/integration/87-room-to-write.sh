@@ -5,13 +5,22 @@
 . "$(dirname "$(readlink -f "$0")")/assert.sh"
 
 given_repository one
+# Where what a guest writes meanwhile goes: into a scratch file, which QEMU makes, or an overlay beside the image.
+declare -A ROOM=([plain]=/mnt/scratch [only]=/mnt/images) LEAST=([plain]=3.2 [only]=8.0)
 bed_tmpfs A /mnt/scratch 64m
-in_cluster A chmod 755 /mnt/scratch
-fill() { in_cluster A fallocate -l "$1" /mnt/scratch/filler; }
+bed_tmpfs A /mnt/images 160m
+in_cluster A chmod 1777 /mnt/scratch /mnt/images
+# fill TAG MIB: no more than that is left where the guest's blocks go.
+fill() {
+  local free
+  free=$(in_cluster A df --output=avail -k "${ROOM[$1]}" | tail -n 1)
+  in_cluster A fallocate -l $((free - $2 * 1024))K "${ROOM[$1]}/filler"
+}
+files() { in_cluster A find "${ROOM[$1]}" -type f ! -name filler | sort; }
 
 # plain: QEMU keeps old blocks in a scratch file. only: every disk has an iothread, so its writes go to overlays.
 bed_guest A plain --idle --fill 48
-bed_guest A only --idle --iothread --fill 48
+bed_guest A only --idle --iothread --fill 48 --folder /mnt/images
 sed "s|discard='unmap' />|discard='unmap' iothread='1'/>|; s|discard='unmap'/>|discard='unmap' iothread='1'/>|" \
   "$(bed_guest_xml only)" > "$WORK/only.xml"
 bed_define A "$WORK/only.xml"
@@ -20,6 +29,7 @@ for tag in plain only; do
   bed_start A $tag
   bed_wait_console A $tag 'No bootable option' > /dev/null
   vsh A domblklist "$(bed_uuid $tag)" > "$WORK/disks-$tag"
+  files $tag > "$WORK/files-$tag"
 done
 
 begin() {
@@ -38,11 +48,11 @@ ended() {
   } 2> /dev/null
   OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
 }
-# reading: a backup reads by now: its scratch file or overlay is there.
+# reading TAG: a backup reads by now: its scratch file or overlay is there.
 reading() {
   local i
   for ((i = 0; i < 300; i++)); do
-    if [ -n "$(in_cluster A find /mnt/scratch -type f ! -name filler)" ]; then
+    if [ "$(files "$1")" != "$(cat "$WORK/files-$1")" ]; then
       sleep 1
       return 0
     fi
@@ -54,34 +64,34 @@ reading() {
 as_before() {
   local i
   for ((i = 0; i < 150; i++)); do
-    if [ -z "$(in_cluster A find /mnt/scratch -type f ! -name filler)" ]; then break; fi
+    if [ "$(files "$1")" = "$(cat "$WORK/files-$1")" ]; then break; fi
     sleep 0.1
   done
-  is "$2: nothing of it is left" '' "$(in_cluster A find /mnt/scratch -type f ! -name filler)"
+  is "$2: nothing of it is left" "$(cat "$WORK/files-$1")" "$(files "$1")"
   is "$2: the guest runs" running "$(vsh A domstate "$(bed_uuid "$1")")"
   is "$2: from the disks it had" "$(cat "$WORK/disks-$1")" "$(vsh A domblklist "$(bed_uuid "$1")")"
-  is "$2: no job" '' "$(vsh A domjobinfo "$(bed_uuid "$1")" | grep -vE '^(Job type: +None)?$' || :)"
+  is "$2: no job" '' "$(vsh A domjobinfo "$(bed_uuid "$1")" | grep -vE '^(Job type: +None *)?$' || :)"
 }
 
 for tag in plain only; do
-  fill 62m
+  fill $tag 2
   begin $tag
   ended
   exits 5 "$tag: no room from the start"
-  says "$tag: says where" '^  cause: .* are free in /mnt/scratch, and 3\.2 MiB must stay so$'
-  says "$tag: and what to do" '^  next: make room there, or name another folder with --scratch-dir$'
+  says "$tag: says where" '^  cause: .* are free in '"${ROOM[$tag]}, and ${LEAST[$tag]} MiB must stay so\$"
+  says "$tag: and what to do" '^  next:  make room there, or name another folder with --scratch-dir$'
   as_before $tag "$tag: no room from the start"
-  in_cluster A rm /mnt/scratch/filler
+  in_cluster A rm "${ROOM[$tag]}/filler"
 
   begin $tag
-  ok "$tag: reading" reading
-  fill 61m
+  ok "$tag: reading" reading $tag
+  fill $tag 2
   ended
   exits 15 "$tag: the room runs out"
   says "$tag: says so" '^error: the room for what the VM writes while it is backed up ran out'
-  says "$tag: and where" '^  cause: .* are free in /mnt/scratch'
+  says "$tag: and where" "^  cause: .* are free in ${ROOM[$tag]}"
   as_before $tag "$tag: the room ran out"
-  in_cluster A rm /mnt/scratch/filler
+  in_cluster A rm "${ROOM[$tag]}/filler"
 done
 sealift A list --json
 is 'none of that is a snapshot' '[]' "$OUT"
@@ -89,7 +99,7 @@ is 'none of that is a snapshot' '[]' "$OUT"
 # Its guard lets a capture go that is stopped for long (Ctrl-Z). Nothing breaks when it goes on: an image under an overlay
 # can be read while the overlay is committed to it.
 begin only
-ok 'only: reading' reading
+ok 'only: reading' reading only
 kill -STOP -- -$PID
 sleep 5
 as_before only 'only: stopped for long'
