@@ -11,6 +11,7 @@ CASES = {
     "changed-still": "1 % of 64 KiB blocks changed, VM off",
     "unchanged-live": "Nothing changed, running VM",
     "changed-live": "1 % of 64 KiB blocks changed, running VM",
+    "full-busy": "Full backup, running VM whose guest writes all the time",
     "restore-raw": "Restore to a raw file",
     "restore-qcow2": "Restore to a qcow2 file",
     "roofline": "Rooflines",
@@ -44,6 +45,21 @@ def main():
                 f"| {median_of(of[tool], 'peak_mib'):.0f} | {'' if stored is None else round(stored / 1e6)} |"
             )
         print()
+    print_rates([line for line in lines if line["case"] == "guest-writes"])
+
+
+def print_rates(lines):
+    if not lines:
+        return
+    print("### Random writes of 4 KiB in the guest, while it is backed up\n")
+    print("| meanwhile | writes a second (median) | of all runs | of those without a backup |")
+    print("| --- | --- | --- | --- |")
+    alone = statistics.median(line["rate"] for line in lines if line["tool"] == "no backup")
+    for tool in dict.fromkeys(line["tool"] for line in lines):
+        rates = [line["rate"] for line in lines if line["tool"] == tool]
+        rate = statistics.median(rates)
+        print(f"| {tool} | {rate:.0f} | {', '.join(map(str, rates))} | {100 * rate / alone:.0f} % |")
+    print()
 
 
 if __name__ == "__main__":
