@@ -281,10 +281,11 @@ class SnapshotTaker {
     const auto progress = [this](const std::string& target) {
       return progress_of(target);
     };
-    ASSIGN_OR_RETURN(stored_,
-                     store_disks(capture, description, tracking_, environment_.catalog,
-                                 writer, environment_.repository.document().settings.chunk_size,
-                                 limits, progress, stop_));
+    ASSIGN_OR_RETURN(
+        stored_,
+        store_disks(capture, description, tracking_, environment_.catalog, writer,
+                    environment_.repository.document().settings.chunk_size, limits,
+                    progress, stop_));
     std::ranges::move(stored_.warnings, std::back_inserter(taken_.warnings));
     return base::Done{};
   }
@@ -292,7 +293,8 @@ class SnapshotTaker {
   base::Status store_large_files(archive::ArchiveWriter& writer,
                                  const vm::Capture& capture) {
     base::Bytes chunk;
-    const std::uint64_t chunk_size = environment_.repository.document().settings.chunk_size;
+    const std::uint64_t chunk_size =
+        environment_.repository.document().settings.chunk_size;
     for (const std::unique_ptr<vm::LargeFile>& file : capture.large_files()) {
       ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
                        writer.add_component(file->kind(), file->name(),

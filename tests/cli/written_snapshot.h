@@ -76,7 +76,8 @@ inline std::string write_snapshot(const CommandLine& host,
   const std::uint64_t size = 3 * repository.document().settings.chunk_size;
   const auto disk =
       writer->add_component("disk", "vda", archive::IdScope::kShared, size).value();
-  const std::string chunk = chunk_of(wanted.content, repository.document().settings.chunk_size);
+  const std::string chunk =
+      chunk_of(wanted.content, repository.document().settings.chunk_size);
   REQUIRE(disk->put(1, base::as_bytes(chunk)));
   REQUIRE(disk->finish({{"target", "vda"}, {"format", "qcow2"}}));
   REQUIRE(archive::extend_chain(

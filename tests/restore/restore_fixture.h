@@ -210,10 +210,10 @@ class RestoreScene {
 
   /// Backs `vm` up and finds it in the catalog.
   catalog::Snapshot back_up(const VmSnapshot& vm) {
-    const auto writer = must(archive::ArchiveWriter::begin(
-        repository, keys, archives.anna.key(), *catalog,
-        must(archive::ArchiveWriter::draw_id()), at(100),
-        {.volume_size = vm.volume_size}));
+    const auto writer = must(
+        archive::ArchiveWriter::begin(repository, keys, archives.anna.key(), *catalog,
+                                      must(archive::ArchiveWriter::draw_id()), at(100),
+                                      {.volume_size = vm.volume_size}));
     must(writer->add_file("config", "domain.xml", base::as_bytes(domain_xml(vm)), {}));
     if (!vm.live_devices.empty()) {
       must(writer->add_file("config", "domain-active.xml",
