@@ -22,8 +22,7 @@ struct Hole {
 // cut short, as QEMU's are.
 class MemoryReader final : public DiskReader {
  public:
-  MemoryReader(std::uint64_t size, std::vector<Hole> holes)
-      : size_(size), holes_(std::move(holes)) {}
+  explicit MemoryReader(std::vector<Hole> holes) : holes_(std::move(holes)) {}
 
   base::Result<std::vector<Extent>> extents(std::uint64_t offset,
                                             std::uint64_t size) override {
@@ -60,7 +59,6 @@ class MemoryReader final : public DiskReader {
   std::uint64_t fails_at = ~std::uint64_t{0};
 
  private:
-  std::uint64_t size_;
   std::vector<Hole> holes_;
 };
 
@@ -112,7 +110,7 @@ TEST_CASE("every piece that holds data comes once, and no hole does", "[vm]") {
   for (const std::uint32_t piece : {kPiece, 4 * kPiece, 64 * kPiece}) {
     for (const std::size_t threads : {1U, 4U}) {
       CAPTURE(piece, threads);
-      std::vector<MemoryReader> readers(threads, MemoryReader(size, holes));
+      std::vector<MemoryReader> readers(threads, MemoryReader(holes));
       Reading reading;
       REQUIRE(reading.read(readers, size, piece));
 
@@ -136,7 +134,8 @@ TEST_CASE("every piece that holds data comes once, and no hole does", "[vm]") {
 
 TEST_CASE("an empty disk and one that is all hole give nothing", "[vm]") {
   Reading reading;
-  std::vector<MemoryReader> readers(2, MemoryReader(5 * kPiece, {{0, 5 * kPiece}}));
+  std::vector<MemoryReader> readers(2,
+                                    MemoryReader(std::vector<Hole>{{0, 5 * kPiece}}));
   CHECK(reading.read(readers, 5 * kPiece, kPiece));
   CHECK(reading.pieces.empty());
   CHECK(reading.progress.back() == 5 * kPiece);
@@ -144,7 +143,7 @@ TEST_CASE("an empty disk and one that is all hole give nothing", "[vm]") {
 }
 
 TEST_CASE("a reader that fails ends the reading with its error", "[vm]") {
-  std::vector<MemoryReader> readers(3, MemoryReader(1000 * kPiece, {}));
+  std::vector<MemoryReader> readers(3, MemoryReader(std::vector<Hole>{}));
   for (MemoryReader& reader : readers) reader.fails_at = 500 * kPiece;
   Reading reading;
   const auto status = reading.read(readers, 1000 * kPiece, kPiece);
@@ -157,7 +156,7 @@ TEST_CASE("a reader that fails ends the reading with its error", "[vm]") {
 TEST_CASE("a stop ends the reading", "[vm]") {
   std::stop_source stop;
   stop.request_stop();
-  std::vector<MemoryReader> readers(2, MemoryReader(1000 * kPiece, {}));
+  std::vector<MemoryReader> readers(2, MemoryReader(std::vector<Hole>{}));
   Reading reading;
   const auto status = reading.read(readers, 1000 * kPiece, kPiece, stop.get_token());
   REQUIRE_FALSE(status);
@@ -165,7 +164,7 @@ TEST_CASE("a stop ends the reading", "[vm]") {
 }
 
 TEST_CASE("what the sink returns ends the reading", "[vm]") {
-  std::vector<MemoryReader> readers(2, MemoryReader(100 * kPiece, {}));
+  std::vector<MemoryReader> readers(2, MemoryReader(std::vector<Hole>{}));
   const PieceSink full = [](std::uint64_t, base::ByteView) -> base::Status {
     return base::Error(base::ErrorCode::kBusy, "full");
   };
