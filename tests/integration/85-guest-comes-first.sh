@@ -80,15 +80,6 @@ hangs() {
   return 1
 }
 guard_of() { pgrep -P "$1" -f -- --sealift-capture-guard; }
-# ended: the background backup ends within 60 seconds; sets STATUS, OUT, ERR.
-ended() {
-  STATUS=0
-  {
-    bed_gone "$PID" 600 || kill -KILL "$PID"
-    wait "$PID" || STATUS=$?
-  } 2> /dev/null
-  OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
-}
 settled() {
   local i uuid
   uuid=$(bed_uuid "$1")

@@ -40,14 +40,6 @@ begin() {
   PID=$!
   COMMAND="sealift backup tl-$tag"
 }
-ended() {
-  STATUS=0
-  {
-    bed_gone "$PID" 600 || kill -KILL "$PID"
-    wait "$PID" || STATUS=$?
-  } 2> /dev/null
-  OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
-}
 # reading TAG: a backup reads by now: its scratch file or overlay is there.
 reading() {
   local i

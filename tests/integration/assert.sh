@@ -121,6 +121,17 @@ sealift() {
 
 json() { python3 -c 'import json, sys; d = json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$OUT" "$1"; }
 
+# ended: the background command PID, whose words go to WORK/out and WORK/err, ends within 60 seconds, or is ended; sets
+# STATUS, OUT, ERR.
+ended() {
+  STATUS=0
+  {
+    bed_gone "$PID" 600 || kill -KILL "$PID"
+    wait "$PID" || STATUS=$?
+  } 2> /dev/null
+  OUT=$(cat "$WORK/out") ERR=$(cat "$WORK/err")
+}
+
 exits() {
   if [ "$STATUS" = "$1" ]; then
     verdict 0 "$2"
