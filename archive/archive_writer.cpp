@@ -28,8 +28,7 @@ class SegmentedArchive final : public ArchiveWriter {
             [this](base::ByteView plain) {
               return frames_.seal(FrameKind::kIndex, plain);
             }}),
-        frames_(SealerParts{keys_, id_key_, counter_,
-                            static_cast<int>(setting_.settings.zstd_level),
+        frames_(SealerParts{keys_, id_key_, counter_, setting_.settings.zstd_level,
                             setting_.on_sealed},
                 setting_.known, volumes_),
         session_(frames_, setting_.settings.chunk_size) {}
@@ -218,7 +217,7 @@ base::Result<VolumeHeader> make_header(
 base::Result<std::unique_ptr<ArchiveWriter>> begin_archive(
     ArchiveSetting setting, const std::vector<keyvault::Recipient>& recipients,
     const RepositoryKeys& keys, const keyvault::Secret& content_key) {
-  if (setting.settings.zstd_level < 1 || setting.settings.zstd_level > 19 ||
+  if (!is_zstd_level(setting.settings.zstd_level) ||
       !is_chunk_size(setting.settings.chunk_size) ||
       setting.options.volume_size > kMaxVolumeFileSize / 2) {
     return unwritable("the chunk size, compression level or volume size cannot be");

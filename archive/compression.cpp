@@ -44,11 +44,11 @@ void ReleaseDecompressor::operator()(ZSTD_DCtx_s* state) const noexcept {
   ZSTD_freeDCtx(state);
 }
 
-base::Result<Compressor> Compressor::create(int level) {
+base::Result<Compressor> Compressor::create(unsigned level) {
   Compressor compressor(ZSTD_createCCtx());
-  if (!compressor.state_ ||
-      ZSTD_isError(ZSTD_CCtx_setParameter(compressor.state_.get(),
-                                          ZSTD_c_compressionLevel, level)) != 0) {
+  if (!compressor.state_ || ZSTD_isError(ZSTD_CCtx_setParameter(
+                                compressor.state_.get(), ZSTD_c_compressionLevel,
+                                static_cast<int>(level))) != 0) {
     return base::Error(base::ErrorCode::kIo, "cannot set up zstd")
         .at("level", std::to_string(level));
   }

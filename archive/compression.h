@@ -21,8 +21,8 @@ struct ReleaseDecompressor {
 /// Compresses many pieces at one level. Each thread uses its own.
 class Compressor {
  public:
-  /// `level` is -5 to 19.
-  static base::Result<Compressor> create(int level);
+  /// `level` is 1 to 19.
+  static base::Result<Compressor> create(unsigned level);
 
   /// `plain` as one zstd frame into `packed`, which has at least packed_bound() bytes.
   /// return  its size, or 0 when 32 * size > 31 * plain.size(): store it as it is.

@@ -24,7 +24,7 @@ struct SealerParts {
   const ArchiveKeys& keys;
   const keyvault::Secret& id_key;  ///< The repository's.
   FrameCounter& counter;
-  int zstd_level = 1;
+  unsigned zstd_level = 1;
   /// Sees every frame before it is opened again, and may damage it: for tests.
   std::function<void(std::span<std::byte> frame)> on_sealed;
 };

@@ -129,10 +129,6 @@ IdScope scope_of(std::string_view kind) {
   return kind == "disk" ? IdScope::kShared : IdScope::kPrivate;
 }
 
-bool is_chunk_size(std::uint64_t size) {
-  return size >= kMinChunkSize && size <= kMaxChunkSize && (size & (size - 1)) == 0;
-}
-
 base::Status check_manifest(const Manifest& manifest) {
   RETURN_IF_ERROR(check_words(manifest));
   if (!is_chunk_size(manifest.chunk_size)) {

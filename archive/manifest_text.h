@@ -11,8 +11,6 @@ bool is_component_kind(std::string_view kind);
 bool is_component_name(std::string_view name);
 /// Disks are shared, everything else is private.
 IdScope scope_of(std::string_view kind);
-/// A power of two, 64 KiB to 4 MiB.
-bool is_chunk_size(std::uint64_t size);
 
 /// Rules M3 to M6, also asked of what is about to be written. errors  kCorrupt.
 base::Status check_manifest(const Manifest& manifest);

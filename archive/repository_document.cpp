@@ -22,12 +22,6 @@ constexpr std::size_t kMaxRecipients = 16;
 constexpr unsigned kMinRecipientBits = 3072;
 constexpr std::size_t kKeySize = 32;
 
-bool is_chunk_size(std::uint64_t size) {
-  return size >= kMinChunkSize && size <= kMaxChunkSize && std::has_single_bit(size);
-}
-
-bool is_zstd_level(std::uint64_t level) { return level >= 1 && level <= 19; }
-
 bool is_same_twice(const std::vector<keyvault::Recipient>& recipients) {
   for (auto one = recipients.begin(); one != recipients.end(); ++one) {
     if (std::any_of(recipients.begin(), one,
@@ -140,6 +134,12 @@ base::Status parse_envelopes(const Json& json, RepositoryDocument& document) {
 }
 
 }  // namespace
+
+bool is_chunk_size(std::uint64_t size) {
+  return size >= kMinChunkSize && size <= kMaxChunkSize && std::has_single_bit(size);
+}
+
+bool is_zstd_level(std::uint64_t level) { return level >= 1 && level <= 19; }
 
 base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
                                                            base::ByteView signature) {

@@ -20,6 +20,11 @@ struct RepositorySettings {
   unsigned zstd_level = 1;                       ///< 1 to 19, for every writer.
 };
 
+/// A power of two, 64 KiB to 4 MiB.
+bool is_chunk_size(std::uint64_t size);
+/// Whether writers may compress at it.
+bool is_zstd_level(std::uint64_t level);
+
 /// A document that was parsed whole and whose signature by its own founder fits. That
 /// it is the right one, only the id says.
 struct RepositoryDocument {

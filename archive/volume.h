@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -66,11 +65,6 @@ struct Volume {
 /// errors  kCorrupt: places "rule", "member", "volume".  kUnsupported: newer format.
 base::Result<Volume> open_volume(const ObjectReader& store, const ObjectInfo& object,
                                  const RepositoryId& repository, const Trust& trust);
-
-/// Level 1: reads every byte once and checks it against the sums and the one byte form.
-/// errors  as open_volume(), the damaged member named.  kInterrupted.
-base::Status check_every_byte(const ObjectReader& store, const Volume& volume,
-                              const Trust& trust, const std::stop_token& stop);
 
 /// The places that the index claims.
 /// errors  kCorrupt: it does not open, or claims what cannot be.  kWrongKey: `keys`

@@ -1,7 +1,8 @@
-// Memory that O_DIRECT accepts.
+// Memory, and whatever else O_DIRECT asks for.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
@@ -10,6 +11,12 @@ namespace sealift::base {
 
 /// What O_DIRECT asks of offsets, sizes and memory; enough for every common device.
 constexpr std::size_t kDirectAlignment = 4096;
+
+/// Whether bytes can go from or to `offset` past the page cache.
+inline bool can_be_direct(std::uint64_t offset, std::span<const std::byte> bytes) {
+  return offset % kDirectAlignment == 0 && bytes.size() % kDirectAlignment == 0 &&
+         reinterpret_cast<std::uintptr_t>(bytes.data()) % kDirectAlignment == 0;
+}
 
 class AlignedBuffer {
  public:

@@ -11,6 +11,7 @@
 #include "cli/open.h"
 #include "cli/progress.h"
 #include "cli/snapshot_answer.h"
+#include "cli/whole_number.h"
 
 namespace sealift::cli {
 
@@ -46,11 +47,9 @@ base::Result<std::optional<std::uint64_t>> read_limit(const Values& values,
                                                       const std::string& option) {
   const auto said = values.one(option);
   if (!said) return std::optional<std::uint64_t>();
-  std::uint64_t limit = 0;
-  const char* end = said->data() + said->size();
-  const auto [stop, problem] = std::from_chars(said->data(), end, limit);
-  if (problem == std::errc() && stop == end && limit > 0 && limit <= kHighestLimit) {
-    return std::optional(limit * base::kMiB);
+  const std::optional<std::uint64_t> limit = whole_number(*said);
+  if (limit && *limit > 0 && *limit <= kHighestLimit) {
+    return std::optional(*limit * base::kMiB);
   }
   return usage("a limit is a whole number of MiB a second, from 1 on")
       .at("option", "--" + option + " " + *said);

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 
 #include "archive/folder_store.h"
 #include "archive/unfinished_init.h"
@@ -11,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "cli/shell_word.h"
+#include "cli/whole_number.h"
 
 namespace sealift::cli {
 
@@ -39,11 +39,9 @@ base::Status read_number(const Values& values, const std::string& option, unsign
                          unsigned& number) {
   const auto said = values.one(option);
   if (!said) return base::Done{};
-  unsigned parsed = 0;
-  const char* end = said->data() + said->size();
-  const auto [stop, problem] = std::from_chars(said->data(), end, parsed);
-  if (problem == std::errc() && stop == end && parsed <= kHighestNumber) {
-    number = parsed * unit;
+  const std::optional<std::uint64_t> parsed = whole_number(*said);
+  if (parsed && *parsed <= kHighestNumber) {
+    number = static_cast<unsigned>(*parsed) * unit;
     return base::Done{};
   }
   return base::Error(base::ErrorCode::kUsage, "the option takes a whole number")

@@ -56,7 +56,7 @@ class RawReader final : public DiskReader {
         std::ranges::fill(bytes, std::byte{0});
         return base::Done{};
       }
-      const bool is_direct = can_be_direct(offset, bytes);
+      const bool is_direct = direct_ >= 0 && base::can_be_direct(offset, bytes);
       const ssize_t count = ::pread(is_direct ? direct_ : file_, bytes.data(),
                                     bytes.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
@@ -84,12 +84,6 @@ class RawReader final : public DiskReader {
   }
 
  private:
-  bool can_be_direct(std::uint64_t offset, std::span<std::byte> bytes) const {
-    constexpr std::uint64_t kBlock = base::kDirectAlignment;
-    return direct_ >= 0 && offset % kBlock == 0 && bytes.size() % kBlock == 0 &&
-           reinterpret_cast<std::uintptr_t>(bytes.data()) % kBlock == 0;
-  }
-
   int file_;
   int direct_;
   std::uint64_t size_;

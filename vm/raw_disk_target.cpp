@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -36,12 +35,8 @@ class RawDiskTarget final : public DiskTarget {
   // Past the page cache where alignment allows: filling it costs more than hashing the
   // data does.
   base::Status write_data(std::uint64_t offset, base::ByteView bytes) {
-    const bool is_aligned =
-        offset % base::kDirectAlignment == 0 &&
-        bytes.size() % base::kDirectAlignment == 0 &&
-        reinterpret_cast<std::uintptr_t>(bytes.data()) % base::kDirectAlignment == 0;
-    return write_all(direct_ && is_aligned ? direct_.get() : file_.descriptor(), offset,
-                     bytes);
+    const bool is_direct = direct_ && base::can_be_direct(offset, bytes);
+    return write_all(is_direct ? direct_.get() : file_.descriptor(), offset, bytes);
   }
 
   base::Status write_all(int descriptor, std::uint64_t offset, base::ByteView bytes) {

@@ -7,6 +7,7 @@
 
 #include "archive/archive_keys.h"
 #include "archive/archive_session.h"
+#include "archive/segment_checks.h"
 #include "archive/snapshot_session.h"
 #include "keyvault/recovery_key.h"
 #include "tests/support/memory_object_store.h"
@@ -104,6 +105,14 @@ inline base::Bytes whole_disk(const TestContent& content) {
         chunk, disk.begin() + static_cast<std::ptrdiff_t>(number * kTestChunkSize));
   }
   return disk;
+}
+
+/// Level 1 of one volume: every byte against the sums and the one byte form.
+inline base::Status check_every_byte(const ObjectReader& store, const Volume& volume,
+                                     const Trust& trust) {
+  SegmentChecks checks(store, trust);
+  RETURN_IF_ERROR(checks.add(volume));
+  return checks.check_rest(1, {}, {});
 }
 
 class ArchiveFixture {

@@ -103,7 +103,7 @@ TEST_CASE("storage that fails fails every thread, and no snapshot is made",
   REQUIRE_FALSE(snapshot);
   CHECK(snapshot.error().code() == base::ErrorCode::kIo);
   for (const auto& [name, bytes] : fixture.store.objects) {
-    CHECK(check_every_byte(fixture.store, must(fixture.open(name)), fixture.trust, {}));
+    CHECK(check_every_byte(fixture.store, must(fixture.open(name)), fixture.trust));
   }
 }
 

@@ -44,7 +44,7 @@ class SmallVolume : public ArchiveFixture {
   base::Status check(base::Bytes bytes) {
     store.objects[name] = std::move(bytes);
     ASSIGN_OR_RETURN(const Volume volume, open(name));
-    return check_every_byte(store, volume, trust, {});
+    return check_every_byte(store, volume, trust);
   }
 
   /// The same with one more member in front of `before`, or behind all.

@@ -130,7 +130,7 @@ TEST_CASE("the volume of the page is read whole", "[archive][format]") {
                         keyvault::sha256(bytes).hex());
 
   const Volume volume = must(repository.open(repository.name));
-  CHECK(check_every_byte(repository.store, volume, repository.trust, {}));
+  CHECK(check_every_byte(repository.store, volume, repository.trust));
   std::string text;
   for (const std::string& line : example_of("snapshot.md")) text += line + "\n";
   CHECK(volume.snapshot->record_digest == keyvault::sha256(base::as_bytes(text)));

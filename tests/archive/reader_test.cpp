@@ -210,7 +210,7 @@ TEST_CASE("no pair of key and counter is used twice in an archive",
   CHECK(counters.size() == seen.size());  // One counter over both keys.
   CHECK(snapshot.volumes > 1);
   for (const auto& [name, bytes] : fixture.store.objects) {
-    CHECK(check_every_byte(fixture.store, must(fixture.open(name)), fixture.trust, {}));
+    CHECK(check_every_byte(fixture.store, must(fixture.open(name)), fixture.trust));
   }
 }
 
@@ -276,7 +276,7 @@ TEST_CASE("whatever step of storage fails, only whole volumes are visible",
     CHECK(snapshot.error().code() == base::ErrorCode::kIo);
     for (const auto& [name, bytes] : fixture.store.objects) {
       const Volume volume = must(fixture.open(name));
-      CHECK(check_every_byte(fixture.store, volume, fixture.trust, {}));
+      CHECK(check_every_byte(fixture.store, volume, fixture.trust));
       CHECK_FALSE(volume.snapshot);
     }
   }

@@ -19,7 +19,7 @@ TEST_CASE("a snapshot comes back byte for byte", "[archive]") {
   CHECK(snapshot.volumes == fixture.store.objects.size());
   for (const auto& [name, bytes] : fixture.store.objects) {
     const Volume volume = fixture.open(name).value();
-    CHECK(check_every_byte(fixture.store, volume, fixture.trust, {}));
+    CHECK(check_every_byte(fixture.store, volume, fixture.trust));
     CHECK(volume.snapshot.has_value() == (volume.number == snapshot.volumes));
   }
 
@@ -107,7 +107,7 @@ TEST_CASE("an archive of nothing is an archive", "[archive]") {
       writer->commit(ArchiveFixture::description(), {}, fixture.position).value();
 
   const Volume last = fixture.open(volume_name(snapshot.id, 1)).value();
-  CHECK(check_every_byte(fixture.store, last, fixture.trust, {}));
+  CHECK(check_every_byte(fixture.store, last, fixture.trust));
   CHECK(open_index(last, TestKeys::get().repository).value().empty());
   CHECK(open_manifest(last, TestKeys::get().repository)
             .value()

@@ -92,7 +92,7 @@ class Forge : public ArchiveFixture {
 
     auto opened = open(name);
     if (opened) {
-      auto checked = check_every_byte(store, opened.value(), trust, {});
+      auto checked = check_every_byte(store, opened.value(), trust);
       if (checked) return "";
       last_error = checked.error();
     } else {
