@@ -133,6 +133,29 @@ done
 at_least 'times that the disk was full' "$too_small" "$refused"
 bed_unmount A /mnt/small
 
+# --- and where room is given out late, by ext4 and XFS: some of it when a file is synced ---
+put_back nothing
+truncate -s 64M "$WORK/ext4.img"
+truncate -s 320M "$WORK/xfs.img"  # The smallest that it makes.
+mkfs.ext4 -q -m 0 "$WORK/ext4.img"
+mkfs.xfs -q "$WORK/xfs.img"
+for kind in ext4 xfs; do
+  bed_mount_image A "/mnt/$kind" "$WORK/$kind.img"
+  for size in 60 1100 2100; do
+    put_back nothing
+    in_cluster A find "/mnt/$kind" -mindepth 1 -delete
+    in_cluster A cp -a "$WORK/nothing-repository/." "/mnt/$kind/"
+    free=$(in_cluster A df --output=avail -k "/mnt/$kind" | tail -n 1)
+    in_cluster A fallocate -l $(((free - size) * 1024)) "/mnt/$kind/filler"
+    sealift A backup tl-small --repo "/mnt/$kind"
+    exits 15 "$kind is full after $size KiB"
+    says 'the message says so' '^  cause: No space left on device$'
+    in_cluster A rm "/mnt/$kind/filler"
+    ok "$kind, $size KiB, then room again: all stands" stands "/mnt/$kind"
+  done
+  bed_unmount A "/mnt/$kind"
+done
+
 # --- two at once ---
 # begin TAG: a slow backup in the background; sets PID.
 begin() {

@@ -208,6 +208,12 @@ bed_tmpfs() {
   echo "$2" >> "$BED/$1/mounts"
 }
 
+bed_mount_image() {
+  in_cluster "$1" mkdir -p "$2"
+  in_cluster "$1" mount -o loop "$3" "$2"
+  echo "$2" >> "$BED/$1/mounts"
+}
+
 bed_unmount() {
   in_cluster "$1" umount "$2"
   sed -i "\\|^$2\$|d" "$BED/$1/mounts"

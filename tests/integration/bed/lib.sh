@@ -21,6 +21,7 @@
 #   vsh C ARGUMENTS...               virsh there
 #   bed_mount C SOURCE TARGET ro|rw  TARGET must lie under /mnt; SOURCE is a path outside
 #   bed_tmpfs C TARGET SIZE          a small file system at TARGET, under /mnt
+#   bed_mount_image C TARGET FILE    the file system in FILE at TARGET, under /mnt
 #   bed_unmount C TARGET             bed_unmount_all C: everything under /mnt
 #   bed_guest C TAG [OPTION...]      makes disks, NVRAM, secret, and defines the guest; options at the function
 #   bed_guest_xml TAG                the XML it was defined from
