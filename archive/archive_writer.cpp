@@ -27,6 +27,10 @@ class SegmentedArchive final : public ArchiveWriter {
             setting_.options.volume_size, setting_.settings.chunk_size,
             [this](base::ByteView plain) {
               return frames_.seal(FrameKind::kIndex, plain);
+            },
+            [this](const ObjectInfo& volume, std::span<const IndexEntry> entries) {
+              const auto& on_volume = setting_.options.on_volume;
+              if (on_volume && on_volume(volume)) frames_.forget(entries);
             }}),
         frames_(SealerParts{keys_, id_key_, counter_, setting_.settings.zstd_level,
                             setting_.on_sealed},

@@ -24,6 +24,9 @@ class KnownChunks {
 struct ArchiveOptions {
   std::uint64_t volume_size =
       std::uint64_t{4} * 1024 * 1024 * 1024;  ///< Rolls after this.
+  /// Gets each finished volume but the last, from the thread that wrote it. True: the
+  /// shared frames in it are `known` from now on, and the writer forgets their ids.
+  std::function<bool(const ObjectInfo& volume)> on_volume = nullptr;
 };
 
 /// Counts so far. changed = bytes given that were not holes.

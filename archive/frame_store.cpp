@@ -28,7 +28,13 @@ base::Result<bool> FrameStore::is_stored(const ChunkId& id, IdScope scope) {
     if (is_known) return true;
   }
   const std::lock_guard guard(ids_guard_);
-  return !ids_.insert(id).second;
+  auto& ids = scope == IdScope::kShared ? shared_ids_ : private_ids_;
+  return !ids.insert(id).second;
+}
+
+void FrameStore::forget(std::span<const IndexEntry> entries) {
+  const std::lock_guard guard(ids_guard_);
+  for (const IndexEntry& entry : entries) shared_ids_.erase(entry.id);
 }
 
 base::Result<StoredFrame> FrameStore::store_with(FrameSealer& sealer, FrameKind kind,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
@@ -34,6 +35,9 @@ class FrameStore {
   /// other threads may count on the frame that failed.
   base::Status status() const;
 
+  /// The shared ones of `entries` are known from now on.
+  void forget(std::span<const IndexEntry> entries);
+
   /// A frame that goes into no segment: index or manifest.
   base::Result<base::Bytes> seal(FrameKind kind, base::ByteView plain);
 
@@ -52,7 +56,9 @@ class FrameStore {
   std::vector<std::unique_ptr<FrameSealer>> idle_;
 
   mutable std::mutex ids_guard_;
-  std::unordered_set<ChunkId> ids_;  ///< Of this archive, stored or on their way.
+  /// Ids of this archive, stored or on their way; shared ones until they are known.
+  std::unordered_set<ChunkId> shared_ids_;
+  std::unordered_set<ChunkId> private_ids_;
   std::optional<base::Error> failure_;
 };
 

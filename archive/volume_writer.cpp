@@ -70,7 +70,9 @@ base::Status VolumeWriter::write_segment(std::unique_lock<std::mutex> filling,
   filling.unlock();
 
   auto written = write_spare(number);
-  if (written && after == After::kNextVolume) written = finish_volume(std::nullopt);
+  if (written && after == After::kNextVolume) {
+    written = finish_volume(number, std::nullopt);
+  }
   if (!written) failure_ = written.error();
   return written;
 }
@@ -87,12 +89,17 @@ base::Status VolumeWriter::write_spare(std::uint32_t number) {
   return base::Done{};
 }
 
-base::Status VolumeWriter::finish_volume(const std::optional<LastMembers>& last) {
+base::Status VolumeWriter::finish_volume(std::uint32_t number,
+                                         const std::optional<LastMembers>& last) {
   ASSIGN_OR_RETURN(
       const std::uint64_t size,
       file_->finish(volume_entries_, parts_.seal_index, last, parts_.signer));
   written_ += size;
   file_.reset();
+  if (!last && parts_.on_finished) {
+    parts_.on_finished({volume_name(parts_.header.archive, number), size},
+                       volume_entries_);
+  }
   volume_entries_.clear();
   return base::Done{};
 }
@@ -106,7 +113,7 @@ base::Result<VolumeWriter::Totals> VolumeWriter::finish(
   const std::lock_guard writing(writing_);
   const auto end = [&]() -> base::Status {
     ASSIGN_OR_RETURN(LastMembers last, make_last(number_));
-    return finish_volume(std::move(last));
+    return finish_volume(number_, std::move(last));
   };
   auto ended = end();
   if (!ended) {

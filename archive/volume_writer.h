@@ -1,8 +1,10 @@
 // Writes the volumes of one archive: frames into segments, segments into volumes.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "archive/frame.h"
 #include "archive/volume_file.h"
@@ -17,6 +19,8 @@ struct VolumeWriterParts {
   std::uint64_t volume_size = 0;  ///< A volume that has reached it is finished.
   std::uint32_t chunk_size = 0;   ///< No frame in a segment holds more.
   SealIndex seal_index;
+  /// Gets each finished volume but the last, and its entries.
+  std::function<void(const ObjectInfo&, std::span<const IndexEntry>)> on_finished;
 };
 
 /// Frames lie in a segment in the order in which they are appended. A segment is
@@ -44,7 +48,8 @@ class VolumeWriter {
   After where_next() const;
   base::Status write_segment(std::unique_lock<std::mutex> filling, After after);
   base::Status write_spare(std::uint32_t number);
-  base::Status finish_volume(const std::optional<LastMembers>& last);
+  base::Status finish_volume(std::uint32_t number,
+                             const std::optional<LastMembers>& last);
   std::string header_text(std::uint32_t number) const;
 
   VolumeWriterParts parts_;

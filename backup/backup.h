@@ -34,7 +34,7 @@ struct BackupRequest {
   std::optional<std::uint64_t> write_limit;                        ///< Bytes a second.
   std::string cluster;  ///< From the configuration; default the host's name.
   std::string host;
-  archive::ArchiveOptions archive_options;
+  std::uint64_t volume_size = archive::ArchiveOptions().volume_size;  ///< Bytes.
 };
 
 /// Everything a backup works with. Owned by the caller.

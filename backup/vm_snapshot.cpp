@@ -163,7 +163,7 @@ class SnapshotTaker {
                      archive::ArchiveWriter::begin(
                          environment_.repository, environment_.keys,
                          environment_.vault.signing_key(), environment_.catalog, id,
-                         capture->instant(), request_.archive_options));
+                         capture->instant(), archive_options()));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
@@ -182,6 +182,16 @@ class SnapshotTaker {
   }
 
  private:
+  // The catalog learns of each volume when it is finished: memory then holds the ids of
+  // one, not of the whole archive. What it cannot take, the writer keeps in mind.
+  archive::ArchiveOptions archive_options() const {
+    return {request_.volume_size, [this](const archive::ObjectInfo& volume) {
+              return static_cast<bool>(environment_.catalog.add_own_volume(
+                  environment_.repository, environment_.keys,
+                  environment_.vault.signing_key().public_key().id(), volume));
+            }};
+  }
+
   // A bitmap may get lost between the question and the job.
   bool are_changes_still_known(const vm::Domain& domain) const {
     const auto changed = vm::changed_since(domain, tracking_.since);

@@ -55,7 +55,8 @@ struct Totals {
 /// kSkip: such a volume does not exist for this run and is reported (backup, list).
 enum class Unbelieved { kStop, kSkip };
 
-/// Threads: contains() and locate() from several at once; the rest from one.
+/// Threads: contains(), locate() and add_own_volume() from several at once; the rest
+/// from one.
 /// Processes: several may have it open (WAL); one refreshes at a time.
 class Catalog final : public archive::KnownChunks, public archive::ChunkLocator {
  public:
@@ -85,6 +86,14 @@ class Catalog final : public archive::KnownChunks, public archive::ChunkLocator 
       const archive::Repository& repository, const archive::RepositoryKeys* keys,
       const std::optional<archive::SignerId>& own,
       const std::optional<keyvault::ChainHead>& own_head, Unbelieved unbelieved);
+
+  /// Reads a volume that `own` finished just now, so that what lies in it counts as
+  /// stored while its archive is still being written.
+  /// errors  As refresh() for a volume that is not believed; kBusy, kIo.
+  base::Status add_own_volume(const archive::Repository& repository,
+                              const archive::RepositoryKeys& keys,
+                              const archive::SignerId& own,
+                              const archive::ObjectInfo& volume);
 
   /// Newest first; `vm` is a name or a UUID, or empty for all.
   base::Result<std::vector<Snapshot>> list(const std::string& vm) const;

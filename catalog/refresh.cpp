@@ -288,8 +288,25 @@ base::Result<RefreshReport> Catalog::refresh(
                                                      own, reading.attested()));
     const std::lock_guard lock(state_->mutex);
     state_->counted_keys = std::move(counted);
+    state_->attested = reading.attested();
     return report;
   }
+}
+
+base::Status Catalog::add_own_volume(const archive::Repository& repository,
+                                     const archive::RepositoryKeys& keys,
+                                     const archive::SignerId& own,
+                                     const archive::ObjectInfo& volume) {
+  ASSIGN_OR_RETURN(archive::Volume opened,
+                   archive::open_volume(repository.store(), volume, repository.id(),
+                                        repository.trust()));
+  ASSIGN_OR_RETURN(const ReadVolume read, read_volume(std::move(opened), &keys));
+  const std::lock_guard lock(state_->mutex);
+  RETURN_IF_ERROR(insert_volume(state_->database, read, repository.trust()));
+  ASSIGN_OR_RETURN(
+      state_->counted_keys,
+      find_counted_keys(state_->database, repository.trust(), own, state_->attested));
+  return base::Done{};
 }
 
 }  // namespace sealift::catalog

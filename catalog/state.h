@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <set>
 #include <unordered_set>
 
 #include "catalog/catalog.h"
@@ -21,6 +22,7 @@ struct Catalog::State {
   Query contains;
   Query locate;
   std::unordered_set<std::int64_t> counted_keys;  ///< Rows of `frame_key`.
+  std::set<archive::ArchiveId> attested;          ///< By a keeper, as last read.
 };
 
 }  // namespace sealift::catalog

@@ -217,7 +217,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   request.scratch_directory = values.one("scratch-dir");
   ASSIGN_OR_RETURN(const Configuration configuration, read_configuration(session));
   request.cluster = configuration.cluster;
-  request.archive_options.volume_size = configuration.volume_size;
+  request.volume_size = configuration.volume_size;
   request.host = session.surroundings().host;
 
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));

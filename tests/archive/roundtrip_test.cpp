@@ -265,4 +265,39 @@ TEST_CASE("writers compress at the repository's level", "[archive]") {
   CHECK(stored_at(19) < stored_at(1));
 }
 
+TEST_CASE("ids of a finished volume are forgotten when what lies in it is known",
+          "[archive]") {
+  ArchiveFixture fixture;
+  fixture.options.volume_size = 1;  // A volume a frame.
+  bool is_known = true;
+  std::vector<std::string> told;
+  fixture.options.on_volume = [&](const ObjectInfo& volume) {
+    told.push_back(volume.name);
+    CHECK(must(fixture.open(volume.name)).size == volume.size);
+    return is_known;
+  };
+  const auto put_twice = [&](IdScope scope) {
+    const auto writer = must(fixture.begin());
+    const bool is_shared = scope == IdScope::kShared;
+    const auto component = must(writer->add_component(
+        is_shared ? "disk" : "runtime-state", "vda", scope, 2 * kTestChunkSize));
+    for (const std::uint64_t number : {0U, 1U}) {
+      CHECK(component->put(number, noise(kTestChunkSize, 1)));
+    }
+    return writer->counts().new_chunks;
+  };
+  SECTION("what is known is not asked for here") {
+    CHECK(put_twice(IdScope::kShared) == 2);
+    CHECK(told.size() == 2);
+  }
+  SECTION("what is not known is remembered") {
+    is_known = false;
+    CHECK(put_twice(IdScope::kShared) == 1);
+    CHECK(told.size() == 1);
+  }
+  SECTION("nobody else knows what is private") {
+    CHECK(put_twice(IdScope::kPrivate) == 1);
+  }
+}
+
 }  // namespace sealift::archive

@@ -98,6 +98,50 @@ TEST_CASE("a known chunk is not stored again, an unfinished run's neither",
   CHECK(catalog->totals().value().archives == 3);
 }
 
+TEST_CASE("what a run has finished counts while it runs", "[catalog]") {
+  CatalogScene scene;
+  const auto catalog = scene.memory();
+  REQUIRE(scene.refresh(*catalog, Unbelieved::kStop, scene.anna.id()));
+  const archive::Repository opened = scene.open();
+  const archive::RepositoryKeys keys = scene.keys();
+  std::size_t told = 0;
+  archive::ArchiveOptions options{.volume_size = 200'000};
+  options.on_volume = [&](const archive::ObjectInfo& volume) {
+    ++told;
+    return static_cast<bool>(
+        catalog->add_own_volume(opened, keys, scene.anna.id(), volume));
+  };
+  const auto writer = support::must(archive::ArchiveWriter::begin(
+      opened, keys, scene.anna.key(), *catalog,
+      support::must(archive::ArchiveWriter::draw_id()), at(300), options));
+  const auto disk = support::must(writer->add_component(
+      "disk", "vda", archive::IdScope::kShared, 16 * archive::kMinChunkSize));
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    REQUIRE(disk->put(i, support::chunk_of(10 + i % 8)));
+  }
+  CHECK(told >= 2);
+  CHECK(writer->counts().new_chunks == 8);
+  CHECK(catalog->contains(scene.chunk_id(10)).value());
+  CHECK(catalog->locate(scene.chunk_id(10)).value().size() == 1);
+
+  // The next refresh finds what it would have found without that.
+  REQUIRE(scene.refresh(*catalog, Unbelieved::kStop, scene.anna.id()));
+  const auto anew = scene.memory();
+  REQUIRE(scene.refresh(*anew, Unbelieved::kStop, scene.anna.id()));
+  CHECK(catalog->dump().value() == anew->dump().value());
+}
+
+TEST_CASE("a volume of another host is not one's own", "[catalog]") {
+  CatalogScene scene;
+  scene.back_up(scene.bert, {.chunks = {3}});
+  const auto catalog = scene.memory();
+  const auto volumes = support::must(scene.open().store().list("archives/"));
+  REQUIRE(volumes.size() == 1);
+  REQUIRE(catalog->add_own_volume(scene.open(), scene.keys(), scene.anna.id(),
+                                  volumes.front()));
+  CHECK_FALSE(catalog->contains(scene.chunk_id(3)).value());
+}
+
 TEST_CASE("a host's word that its garbage is ours does not count", "[catalog]") {
   const auto id = [](char digit) { return std::string(64, digit); };
   const auto database = support::must(catalog::Database::open({}));
