@@ -164,8 +164,20 @@ begin() {
   PID=$!
 }
 put_back nothing
+# What a run has finished is held in the catalog, no more in its memory.
+knows_volumes() {
+  local i known
+  for ((i = 0; i < 100; ++i)); do
+    known=$(sqlite3 -readonly "$BED/A/sealift-lib/catalog-$REPOSITORY_ID.db" 'SELECT count(*) FROM volume' 2> /dev/null) || :
+    if [ "${known:-0}" -gt 0 ]; then return 0; fi
+    sleep 0.1
+  done
+  return 1
+}
 begin small
 first=$PID
+ok 'the catalog learns of volumes while a run goes on' knows_volumes
+ok 'which still runs then' kill -0 "$first"
 begin other
 second=$PID
 sleep 1
