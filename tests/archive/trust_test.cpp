@@ -230,6 +230,9 @@ TEST_CASE("R10: an enrolment or revocation says what it must", "[archive][trust]
   Record no_time = revocation;
   no_time.fields = {{"subject", id(scene.anna).hex()}, {"since", "yesterday"}};
   CHECK(rule_of(check_trust_fields(no_time).error()) == "R10");
+  Record no_signer = no_time;
+  no_signer.fields = {{"subject", "anna"}, {"since", at(1).text()}};
+  CHECK(rule_of(check_trust_fields(no_signer).error()) == "R10");
 }
 
 TEST_CASE("a signature is matched to the signer that made it", "[archive][trust]") {

@@ -8,6 +8,10 @@ namespace sealift::archive {
 TEST_CASE("a footer is refused by the rule it breaks", "[archive][format]") {
   Forge forge;
   REQUIRE(forge.forge().empty());
+  SECTION("V2: it begins with another word") {
+    forge.change_bytes = [](EncodedFooter& bytes) { bytes[0] = std::byte{'s'}; };
+    CHECK(forge.forge() == "V2");
+  }
   SECTION("V3: a newer format is unsupported, not damaged") {
     forge.change_bytes = [](EncodedFooter& bytes) { bytes[11] = std::byte{2}; };
     CHECK(forge.forge() == "V3");
@@ -17,11 +21,13 @@ TEST_CASE("a footer is refused by the rule it breaks", "[archive][format]") {
     const std::vector<std::function<void(EncodedFooter&)>> changes{
         [](EncodedFooter& bytes) { bytes[11] = std::byte{0}; },
         [](EncodedFooter& bytes) { bytes[15] = std::byte{65}; },
+        [](EncodedFooter& bytes) { base::write_be32(bytes, 12, 0xffffffff); },
         [](EncodedFooter& bytes) { bytes[15] = std::byte{1}; },
         [](EncodedFooter& bytes) { bytes[23] ^= std::byte{1}; },
         [](EncodedFooter& bytes) { bytes[31] ^= std::byte{1}; },
         [](EncodedFooter& bytes) { bytes[24] = std::byte{0xff}; },
         [](EncodedFooter& bytes) { bytes[32] = std::byte{0x7f}; },
+        [](EncodedFooter& bytes) { base::write_be32(bytes, 32, 0); },
         [](EncodedFooter& bytes) { bytes[36] = std::byte{0x7f}; },
         [](EncodedFooter& bytes) { bytes[40] = std::byte{0x7f}; },
         [](EncodedFooter& bytes) { bytes[44] = std::byte{0x7f}; },
