@@ -95,6 +95,9 @@ TEST_CASE("a frame is refused by the rule it breaks", "[archive][format]") {
   check("F6", example_with(12, "00000000"));
   check("F6", example_with(12, "0000012d"));
   check("F6", example_with(12, "0000012b"));
+  const std::string packed = "0100000000012c";  // From the codec to the plain size.
+  check("F6", example_with(5, packed + "00000000"));
+  check("F6", example_with(5, packed + "0000012d"));
   base::Bytes longer = good;
   longer.push_back(std::byte{0});
   check("F7", longer);

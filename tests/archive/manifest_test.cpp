@@ -77,8 +77,32 @@ TEST_CASE("a manifest is refused by the rule it breaks", "[archive][format]") {
   CHECK(with([](Manifest& manifest) {
           manifest.components.push_back(manifest.components[0]);
         }) == "M5");
-  CHECK(with([](Manifest& manifest) { manifest.host = std::string(256, 'h'); }) ==
-        "M6");
+  CHECK(with([](Manifest& manifest) {
+          manifest.components[0].kind = "tape";
+          manifest.components[0].scope = IdScope::kPrivate;
+        }) == "M3");
+  CHECK(with([](Manifest& manifest) {
+          manifest.components[0].name = std::string(256, 'a');
+        }) == "M3");
+  CHECK(with_text("\"scope\":\"shared\"", "\"scope\":\"everybody\"") == "M3");
+  CHECK(with_text("\"depth\":2", "\"depth\":4294967298") == "M4");
+  CHECK(with_text("\"reason\":\"\"", "\"reason\":\"\",\"advice\":\"\"") == "M1");
+  const std::string long_text(65'537, 'x');
+  const std::vector<std::function<void(Manifest&)>> too_much{
+      [](Manifest& manifest) { manifest.vm_name = std::string(256, 'h'); },
+      [](Manifest& manifest) { manifest.cluster = std::string(256, 'h'); },
+      [](Manifest& manifest) { manifest.host = std::string(256, 'h'); },
+      [](Manifest& manifest) { manifest.versions[std::string(256, 'h')] = ""; },
+      [&](Manifest& manifest) { manifest.consistency["x"] = long_text; },
+      [&](Manifest& manifest) { manifest.components[0].attributes["x"] = long_text; },
+      [&](Manifest& manifest) { manifest.verdicts[0].component = long_text; },
+      [&](Manifest& manifest) { manifest.verdicts[0].reason = long_text; },
+      [](Manifest& manifest) { manifest.protection_keys.resize(65); },
+      [&](Manifest& manifest) {
+        manifest.protection_keys.resize(1);
+        manifest.protection_keys[0].key_name = long_text;
+      }};
+  for (const auto& change : too_much) CHECK(with(change) == "M6");
   CHECK(with([](Manifest& manifest) {
           manifest.components.resize(4097, manifest.components[0]);
         }) == "M6");
