@@ -58,7 +58,7 @@ Limit least(std::initializer_list<Limit> limits) {
 }  // namespace
 
 Limit limit_of_backup(const Benchmark& benchmark) {
-  const Limit computing{"computing", benchmark.sealing.sealing.all};
+  Limit computing{"computing", benchmark.sealing.sealing.all};
   if (!benchmark.storage) return computing;
   return least({computing,
                 {"writing to the repository",
@@ -66,7 +66,7 @@ Limit limit_of_backup(const Benchmark& benchmark) {
 }
 
 Limit limit_of_restore(const Benchmark& benchmark) {
-  const Limit computing{"computing", benchmark.sealing.opening.all};
+  Limit computing{"computing", benchmark.sealing.opening.all};
   if (!benchmark.storage || !benchmark.storage->read) return computing;
   return least({computing,
                 {"reading from the repository",

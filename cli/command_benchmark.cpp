@@ -1,5 +1,6 @@
 // sealift benchmark: what this host can do.  Manual: docs/man/sealift-benchmark.1
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
@@ -36,7 +37,7 @@ std::string percent(double share) {
 // "4 h 20 min", "35 min".
 std::string time_for_tib(double rate) {
   const double tib = static_cast<double>(base::kGiB) * 1024;
-  const auto minutes = static_cast<std::uint64_t>(tib / rate / 60 + 0.5);
+  const std::int64_t minutes = std::llround(tib / rate / 60);
   if (minutes < 60) return std::to_string(minutes) + " min";
   return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }

@@ -304,7 +304,7 @@ class RunningCapture final : public Capture {
   }
 
   // What the guard undid, or who else, before all was read.
-  base::Error let_go_early(std::string words) const {
+  base::Error let_go_early(const std::string& words) const {
     if (const std::optional<LowRoom> room = find_low_room(plan_.traces)) {
       return base::Error(base::ErrorCode::kIo,
                          "the room for what the VM writes while it is backed up ran "
@@ -314,7 +314,7 @@ class RunningCapture final : public Capture {
     }
     return base::Error(base::ErrorCode::kHypervisor,
                        "the backup job was ended while the VM was backed up")
-        .because(std::move(words))
+        .because(words)
         .next(
             "run the backup again; was sealift stopped (Ctrl-Z), or the job ended with "
             "`virsh domjobabort`?");

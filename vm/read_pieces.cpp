@@ -143,6 +143,7 @@ base::Status read_pieces(const std::vector<DiskReader*>& readers, std::uint64_t 
   Runs runs(size, piece_size, progress);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(readers.size());
     for (DiskReader* reader : readers) {
       threads.emplace_back([&, reader] {
         base::give_way_to_others();
