@@ -1,7 +1,8 @@
 // Included before every source of the mutated tree.
 //
 // SEALIFT_MUTANT=NUMBER      the mutant that this process runs
-// SEALIFT_MUTANTS_MET=FILE   the number of every mutant whose place the process comes by is added to FILE
+// SEALIFT_MUTANTS_MET=FILE   the number of every mutant whose place the process comes
+// by is added to FILE
 #pragma once
 
 #include <fcntl.h>
@@ -19,7 +20,9 @@ inline bool sealift_mutant(int number) {
   }();
   static const int met = [] {
     const char* file = std::getenv("SEALIFT_MUTANTS_MET");
-    return file == nullptr ? -1 : ::open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return file == nullptr
+               ? -1
+               : ::open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   }();
   static std::array<std::atomic<bool>, 4096> is_met{};
   if (met >= 0 && !is_met.at(static_cast<unsigned>(number)).exchange(true)) {
