@@ -37,6 +37,17 @@ bool is_held(const Error& error, const archive::Trust& trust) {
   return known != nullptr && known->revoked_since;
 }
 
+base::Result<ReadVolume> read_object(const archive::Repository& repository,
+                                     const archive::RepositoryKeys* keys,
+                                     const archive::ObjectInfo& object) {
+  ASSIGN_OR_RETURN(archive::Volume volume,
+                   archive::open_volume(repository.store(), object, repository.id(),
+                                        repository.trust()));
+  auto read = read_volume(std::move(volume), keys);
+  if (!read) return std::move(read).error().at("volume", object.name);
+  return read;
+}
+
 // One reading of the repository into the catalog.
 class Reading {
  public:
@@ -172,12 +183,8 @@ base::Status Reading::read_new_volumes() {
 }
 
 base::Status Reading::read_new_volume(const archive::ObjectInfo& object) {
-  ASSIGN_OR_RETURN(archive::Volume volume,
-                   archive::open_volume(repository_.store(), object, repository_.id(),
-                                        repository_.trust()));
-  auto read = read_volume(std::move(volume), keys_);
-  if (!read) return std::move(read).error().at("volume", object.name);
-  auto inserted = insert_volume(database_, read.value(), repository_.trust());
+  ASSIGN_OR_RETURN(const ReadVolume read, read_object(repository_, keys_, object));
+  auto inserted = insert_volume(database_, read, repository_.trust());
   if (inserted) return inserted;
   return std::move(inserted).error().at("volume", object.name);
 }
@@ -297,10 +304,7 @@ base::Status Catalog::add_own_volume(const archive::Repository& repository,
                                      const archive::RepositoryKeys& keys,
                                      const archive::SignerId& own,
                                      const archive::ObjectInfo& volume) {
-  ASSIGN_OR_RETURN(archive::Volume opened,
-                   archive::open_volume(repository.store(), volume, repository.id(),
-                                        repository.trust()));
-  ASSIGN_OR_RETURN(const ReadVolume read, read_volume(std::move(opened), &keys));
+  ASSIGN_OR_RETURN(const ReadVolume read, read_object(repository, &keys, volume));
   const std::lock_guard lock(state_->mutex);
   RETURN_IF_ERROR(insert_volume(state_->database, read, repository.trust()));
   ASSIGN_OR_RETURN(
