@@ -1,8 +1,7 @@
 // Included before every source of the mutated tree.
 //
 // SEALIFT_MUTANT=NUMBER      the mutant that this process runs
-// SEALIFT_MUTANTS_MET=FILE   the number of every mutant whose place the process comes
-// by is added to FILE
+// SEALIFT_MUTANTS_MET=FILE   gets the number of every mutant that the process comes by
 #pragma once
 
 #include <fcntl.h>

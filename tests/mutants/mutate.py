@@ -37,7 +37,8 @@ def skip(source, at):
     """The place behind the comment, string or character that begins at `at`, or `at` when none does."""
     two = source[at:at + 2]
     if two == "//":
-        return source.find("\n", at)
+        end = source.find("\n", at)
+        return len(source) if end == -1 else end
     if two == "/*":
         return source.find("*/", at) + 2
     if source.startswith('R"', at):
@@ -75,7 +76,7 @@ def split(text, separator):
     while at < len(text):
         behind = skip(text, at)
         if behind != at:
-            at = behind if behind > at else len(text)
+            at = behind
             continue
         if text[at] in "([{":
             depth += 1
@@ -119,8 +120,6 @@ class File:
         at = 0
         while at < len(self.source):
             behind = skip(self.source, at)
-            if behind == -1:
-                break
             if behind != at:
                 at = behind
                 continue
