@@ -202,17 +202,14 @@ bed_mount() {
   echo "$target" >> "$BED/$c/mounts"
 }
 
-bed_tmpfs() {
+# mount_new C TARGET WORD...: `mount WORD... TARGET`, to be unmounted at the end.
+mount_new() {
   in_cluster "$1" mkdir -p "$2"
-  in_cluster "$1" mount -t tmpfs -o "size=$3,mode=755" small "$2"
+  in_cluster "$1" mount "${@:3}" "$2"
   echo "$2" >> "$BED/$1/mounts"
 }
-
-bed_mount_image() {
-  in_cluster "$1" mkdir -p "$2"
-  in_cluster "$1" mount -o loop "$3" "$2"
-  echo "$2" >> "$BED/$1/mounts"
-}
+bed_tmpfs() { mount_new "$1" "$2" -t tmpfs -o "size=$3,mode=755" small; }
+bed_mount_image() { mount_new "$1" "$2" -o loop "$3"; }
 
 bed_unmount() {
   in_cluster "$1" umount "$2"
