@@ -79,6 +79,43 @@ base::Result<bool> is_gone(const archive::Repository& repository,
   return found.error();
 }
 
+using Wholeness = std::vector<std::pair<archive::ArchiveId, bool>>;
+
+// Its queries end with it: SQLite refuses to write beneath an open read when another
+// process has written since, and waits for nobody (SQLITE_BUSY_SNAPSHOT).
+base::Result<Wholeness> examine_archives(const Database& database,
+                                         const archive::Repository& repository,
+                                         const Listing& listing,
+                                         const std::set<std::string>& removed) {
+  ASSIGN_OR_RETURN(Query snapshots,
+                   database.prepare("SELECT archive, volumes, vm_name FROM snapshot"));
+  ASSIGN_OR_RETURN(Query believed,
+                   database.prepare("SELECT 1 FROM volume WHERE name = ?1"));
+  Wholeness wholeness;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool has_row, snapshots.next());
+    if (!has_row) return wholeness;
+    const auto archive = snapshots.id<archive::ArchiveId>(0);
+    bool is_whole = true;
+    for (std::uint32_t number = 1; number <= snapshots.number(1); ++number) {
+      const std::string name = archive::volume_name(archive, number);
+      ASSIGN_OR_RETURN(const bool is_believed, believed.with(name).next());
+      if (is_believed || removed.contains(name)) continue;
+      is_whole = false;
+      if (listing.contains(name)) continue;
+      ASSIGN_OR_RETURN(const bool is_missing, is_gone(repository, name));
+      if (!is_missing) continue;
+      const KnownVolume missing{name, 0, archive, snapshots.text(2)};
+      return with_places(broken("R20", "a volume of an archive is missing"), missing,
+                         repository)
+          .next(
+              "bring it back from a copy of the repository; without it the snapshot "
+              "cannot be restored");
+    }
+    wholeness.emplace_back(archive, is_whole);
+  }
+}
+
 }  // namespace
 
 base::Status check_known_volumes(const Database& database,
@@ -107,33 +144,8 @@ base::Status check_archives(const Database& database,
                             const archive::Repository& repository,
                             const Listing& listing,
                             const std::set<std::string>& removed) {
-  ASSIGN_OR_RETURN(Query snapshots,
-                   database.prepare("SELECT archive, volumes, vm_name FROM snapshot"));
-  ASSIGN_OR_RETURN(Query believed,
-                   database.prepare("SELECT 1 FROM volume WHERE name = ?1"));
-  std::vector<std::pair<archive::ArchiveId, bool>> wholeness;
-  for (;;) {
-    ASSIGN_OR_RETURN(const bool has_row, snapshots.next());
-    if (!has_row) break;
-    const auto archive = snapshots.id<archive::ArchiveId>(0);
-    bool is_whole = true;
-    for (std::uint32_t number = 1; number <= snapshots.number(1); ++number) {
-      const std::string name = archive::volume_name(archive, number);
-      ASSIGN_OR_RETURN(const bool is_believed, believed.with(name).next());
-      if (is_believed || removed.contains(name)) continue;
-      is_whole = false;
-      if (listing.contains(name)) continue;
-      ASSIGN_OR_RETURN(const bool is_missing, is_gone(repository, name));
-      if (!is_missing) continue;
-      const KnownVolume missing{name, 0, archive, snapshots.text(2)};
-      return with_places(broken("R20", "a volume of an archive is missing"), missing,
-                         repository)
-          .next(
-              "bring it back from a copy of the repository; without it the snapshot "
-              "cannot be restored");
-    }
-    wholeness.emplace_back(archive, is_whole);
-  }
+  ASSIGN_OR_RETURN(const Wholeness wholeness,
+                   examine_archives(database, repository, listing, removed));
   ASSIGN_OR_RETURN(Query update, database.prepare("UPDATE snapshot SET is_whole = ?2 "
                                                   "WHERE archive = ?1 AND "
                                                   "is_whole <> ?2"));
