@@ -66,9 +66,8 @@ class Walk {
     return walk();
   }
 
-  std::optional<base::Timestamp> revoked_since(
-      const keyvault::SignerPublicKey& key) const {
-    const auto found = revoked_.find(key.id());
+  std::optional<base::Timestamp> revoked_since(const SignerId& signer) const {
+    const auto found = revoked_.find(signer);
     if (found == revoked_.end()) return std::nullopt;
     return found->second;
   }
@@ -81,8 +80,8 @@ class Walk {
   }
 
   bool is_revoked(const Record& record) const {
-    const auto found = revoked_.find(record.signer);
-    return found != revoked_.end() && record.created >= found->second;
+    const auto since = revoked_since(record.signer);
+    return since && record.created >= *since;
   }
 
   void note_revocation(const Record& record) {
@@ -109,7 +108,8 @@ class Walk {
         enrol(signers, enrolment.value(), record->created);
       }
     }
-    for (KnownSigner& known : signers) known.revoked_since = revoked_since(known.key);
+    for (KnownSigner& known : signers)
+      known.revoked_since = revoked_since(known.key.id());
     return signers;
   }
 
@@ -178,7 +178,8 @@ Trust build_trust(const RepositoryDocument& document,
     });
     if (is_known) continue;
     signers.push_back({trusted.key, Role::kWriter, base::Timestamp(),
-                       walk.revoked_since(trusted.key), "trusted " + trusted.name});
+                       walk.revoked_since(trusted.key.id()),
+                       "trusted " + trusted.name});
   }
   return Trust(std::move(signers));
 }

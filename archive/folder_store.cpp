@@ -35,8 +35,9 @@ Error refused(Error error, std::string_view name, std::string_view left) {
 
 class PendingFile final : public PendingObject {
  public:
-  PendingFile(std::unique_ptr<base::NewFile> file, std::string name)
-      : file_(std::move(file)), name_(std::move(name)) {}
+  PendingFile(std::unique_ptr<base::NewFile> file, std::string name,
+              const FolderPath& folder)
+      : file_(std::move(file)), name_(std::move(name)), folder_(folder) {}
 
   base::Status append(base::ByteView bytes) override {
     auto appended = file_->append(bytes);
@@ -45,6 +46,7 @@ class PendingFile final : public PendingObject {
   }
 
   base::Status publish() override {
+    RETURN_IF_ERROR(folder_.check_still_there());
     auto published = file_->publish();
     if (published) return published;
     return refused(std::move(published).error(), name_, "nothing half-made is visible");
@@ -53,6 +55,7 @@ class PendingFile final : public PendingObject {
  private:
   std::unique_ptr<base::NewFile> file_;
   std::string name_;
+  const FolderPath& folder_;  ///< The store's, which outlives what it makes.
 };
 
 std::string joined(const std::string& folder, std::string_view name) {
@@ -240,8 +243,8 @@ base::Result<std::unique_ptr<PendingObject>> FolderStore::create(
   }
   auto file = filesystem_.create(folder_.path() / name, kFileMode);
   if (!file) return refused(std::move(file).error(), name, "nothing visible was left");
-  return std::unique_ptr<PendingObject>(
-      std::make_unique<PendingFile>(std::move(file).value(), std::string(name)));
+  return std::unique_ptr<PendingObject>(std::make_unique<PendingFile>(
+      std::move(file).value(), std::string(name), folder_));
 }
 
 }  // namespace

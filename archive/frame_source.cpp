@@ -28,6 +28,11 @@ keyvault::HmacSha256& ids_for(const WantedChunk& wanted, OpeningState& state) {
 
 }  // namespace
 
+bool can_be_place(const ChunkLocation& location) {
+  return location.stored_size > kFrameOverhead &&
+         location.stored_size <= kMaxFrameSize && location.offset <= kMaxVolumeFileSize;
+}
+
 base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) const {
   ASSIGN_OR_RETURN(std::vector<ChunkLocation> locations, locator_->locate(id));
   if (!locations.empty()) return locations;
@@ -65,7 +70,7 @@ base::Result<base::ByteView> FrameSource::open(const WantedChunk& wanted,
 base::Result<FrameHeader> FrameSource::look_at(const WantedChunk& wanted,
                                                const ChunkLocation& location,
                                                OpeningState& state) const {
-  if (location.stored_size <= kFrameOverhead || location.stored_size > kMaxFrameSize) {
+  if (!can_be_place(location)) {
     return broken("I5", "the place of a frame cannot be");
   }
   state.frame.resize(location.stored_size);

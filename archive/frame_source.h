@@ -23,6 +23,9 @@ struct WantedChunk {
   std::optional<std::uint32_t> plain_size = {};  ///< Of a chunk.
 };
 
+/// Whether a frame can lie there at all: what says otherwise is not even looked at.
+bool can_be_place(const ChunkLocation& location);
+
 /// The states that opening needs; each thread its own.
 struct OpeningState {
   FrameOpener opener;

@@ -59,7 +59,8 @@ class PendingObject {
   virtual base::Status publish() = 0;
 };
 
-/// Backing up only creates objects. Threads: as ObjectReader.
+/// Backing up only creates objects. It outlives what create() gives. Threads: as
+/// ObjectReader.
 class ObjectStore : public ObjectReader {
  public:
   /// errors  kDefect: no object can have that name.  kNotFound: the storage itself is

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "archive/frame.h"
-#include "archive/limits.h"
+#include "archive/frame_source.h"
 #include "base/byte_count.h"
 
 namespace sealift::archive {
@@ -19,11 +18,6 @@ constexpr std::size_t kWindow = 8192;
 constexpr std::uint64_t kMaxSpan = 4 * base::kMiB;
 // What is cheaper to read and throw away than to jump over.
 constexpr std::uint64_t kMaxGap = 64 * base::kKiB;
-
-bool can_be(const ChunkLocation& location) {
-  return location.stored_size > kFrameOverhead &&
-         location.stored_size <= kMaxFrameSize && location.offset <= kMaxVolumeFileSize;
-}
 
 bool joins(const ReadingSpan& span, const std::string& volume,
            const PlacedChunk& chunk) {
@@ -52,7 +46,7 @@ base::Status ReadingOrder::look_ahead() {
     if (!reference) break;
     ASSIGN_OR_RETURN(const std::vector<ChunkLocation> places,
                      locator_->locate(reference->id));
-    const auto place = std::ranges::find_if(places, can_be);
+    const auto place = std::ranges::find_if(places, can_be_place);
     if (place == places.end()) {
       window[""].push_back({*reference, 0, 0});
     } else {

@@ -116,6 +116,27 @@ TEST_CASE("every flipped byte of a volume is found, and its member named",
   CHECK(wrong_members == 0);
 }
 
+TEST_CASE("a volume does not open when the form around its tail is damaged",
+          "[archive][damage]") {
+  SmallVolume volume;
+  const auto tail = must(read_volume_tail(
+      volume.store, must(volume.store.examine(volume.name)), volume.trust));
+  for (const TailMember& member : tail_members(tail.footer)) {
+    CAPTURE(member.name);
+    const std::uint64_t end = end_of(member);
+    const bool is_padded = tar_padding(member.size) != 0;
+    for (const std::uint64_t at : {member.offset, end - 1}) {
+      if (at == end - 1 && !is_padded) continue;
+      base::Bytes& bytes = volume.store.objects.at(volume.name);
+      bytes[at] ^= std::byte{1};
+      const auto opened = volume.open(volume.name);
+      bytes[at] ^= std::byte{1};
+      REQUIRE_FALSE(opened);
+      CHECK(opened.error().places().front() == base::Error::Place{"rule", "V6"});
+    }
+  }
+}
+
 TEST_CASE("a volume cut short anywhere is refused", "[archive][damage]") {
   SmallVolume volume;
   std::vector<std::uint64_t> cuts{0,

@@ -67,14 +67,26 @@ TEST_CASE("a folder that vanished or was replaced is written no more", "[archive
 
   SECTION("by nothing") {}
   SECTION("by the empty folder under a mount point") { fs::create_directory(folder); }
+  SECTION("by another repository") { fs::create_directories(folder / "a"); }
 
   const bool was_there = fs::exists(folder);
+  const std::size_t held = was_there ? files_in(folder) : 0;
   CHECK(store->create("a/three").error().code() == ErrorCode::kNotFound);
   CHECK(store->list("").error().code() == ErrorCode::kNotFound);
+  CHECK(store->is_empty().error().code() == ErrorCode::kNotFound);
   CHECK(store->examine("a/one").error().code() == ErrorCode::kNotFound);
   CHECK_FALSE(pending.value()->publish());
   CHECK(fs::exists(folder) == was_there);
-  if (was_there) CHECK(fs::is_empty(folder));
+  if (was_there) CHECK(files_in(folder) == held);
+}
+
+TEST_CASE("a file where a folder belongs is no object, and no link", "[archive]") {
+  const support::ScratchFolder scratch;
+  const auto store = open(scratch.path());
+  REQUIRE(put_object(*store, "a", base::as_bytes("x")));
+  const auto found = store->examine("a/one");
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code() == ErrorCode::kNotFound);
 }
 
 TEST_CASE("a listing leaves out what no writer of ours makes", "[archive]") {

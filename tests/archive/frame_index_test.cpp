@@ -30,6 +30,19 @@ TEST_CASE("an index is refused by the rule it breaks", "[archive][format]") {
   CHECK(rule({}) == "I2");
   CHECK(rule(with(3, "02")) == "I2");
   CHECK(rule(with(0, "00010001")) == "I2");
+  std::vector<IndexEntry> many(65'536);
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    many[i].offset = 512 * i;
+    many[i].stored_size = 512;
+    many[i].plain_size = 512;
+  }
+  const auto rule_of_all = [&] {
+    return rule(encode_index_entries(many), 0, 512 * many.size());
+  };
+  CHECK(rule_of_all().empty());
+  many.push_back(many.back());
+  many.back().offset += 512;
+  CHECK(rule_of_all() == "I2");
   CHECK(rule(with(7, "01")) == "I2");
   CHECK(rule(with(8 + 37, "01")) == "I2");
   CHECK(rule(with(8 + 36, "03")) == "I3");

@@ -85,6 +85,22 @@ TEST_CASE("a manifest is refused by the rule it breaks", "[archive][format]") {
           manifest.components[0].name = std::string(256, 'a');
         }) == "M3");
   CHECK(with_text("\"scope\":\"shared\"", "\"scope\":\"everybody\"") == "M3");
+  good.components[0].kind = "config";
+  good.components[0].scope = IdScope::kPrivate;
+  good.protection_keys.resize(1);
+  const std::string other_text = to_json_text(good, id_key);
+  const auto with_other_text = [&](std::string_view from, std::string_view to) {
+    std::string changed = other_text;
+    changed.replace(changed.find(from), from.size(), to);
+    return rule_of_text(changed);
+  };
+  CHECK(rule_of_text(other_text).empty());
+  CHECK(with_other_text("\"scope\":\"private\"", "\"scope\":\"everybody\"") == "M3");
+  CHECK(with_other_text("\"usage\":", "\"path\":\"\",\"usage\":") == "M1");
+  CHECK(with_text("\"host\":", "\"guest\":1,\"host\":") == "M1");
+  CHECK(with_text("\"versions\":{\"qemu\":\"7.2\"}", "\"versions\":[]") == "M1");
+  CHECK(with_text("\"protection_keys\":[]", "\"protection_keys\":{}") == "M1");
+  CHECK(with_text("\"id_key\":\"09", "\"id_key\":\"0x") == "M3");
   CHECK(with_text("\"depth\":2", "\"depth\":4294967298") == "M4");
   CHECK(with_text("\"reason\":\"\"", "\"reason\":\"\",\"advice\":\"\"") == "M1");
   const std::string long_text(65'537, 'x');
@@ -115,6 +131,16 @@ TEST_CASE("a manifest is refused by the rule it breaks", "[archive][format]") {
   CHECK(with([](Manifest& manifest) {
           for (int i = 0; i < 1025; ++i) manifest.versions[std::to_string(i)] = "";
         }) == "M6");
+}
+
+TEST_CASE("what a manifest says is absent is absent, and nothing else", "[archive]") {
+  Manifest manifest;
+  manifest.verdicts = {{"", "incomplete", ""},
+                       {"disk vda", "complete", ""},
+                       {"disk vdb", "absent", "it cannot be read"}};
+  CHECK(is_said_absent(manifest, "disk vdb"));
+  CHECK_FALSE(is_said_absent(manifest, "disk vda"));
+  CHECK_FALSE(is_said_absent(manifest, ""));
 }
 
 TEST_CASE("a manifest that is not this repository's is refused by rule M7",

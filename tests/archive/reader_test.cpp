@@ -3,6 +3,7 @@
 
 #include "archive/frame.h"
 #include "archive/frame_scan.h"
+#include "archive/limits.h"
 #include "tests/archive/archive_fixture.h"
 #include "tests/support/catch.h"
 
@@ -45,6 +46,7 @@ TEST_CASE("a place that lies costs time only", "[archive][reader]") {
         whole_disk(written.content));
   CHECK(must(reader->read_whole(component_of(*reader, "guest-state"), 1U << 24U)) ==
         written.content.state);
+  CHECK(written.store.largest_read() <= kMaxFrameSize);
 }
 
 TEST_CASE("where every place lies, the volumes show where the frames are",

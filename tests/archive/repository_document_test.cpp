@@ -184,6 +184,10 @@ TEST_CASE("a repository document is refused by the rule it breaks",
     CHECK(parsed.error().code() == broken.code);
   }
   CHECK(parse_signed(text));
+  // The limit comes before the other rules that so many would break.
+  const auto many = parse_signed(with("recipients", Json(std::vector(17, one))));
+  REQUIRE_FALSE(many);
+  CHECK(many.error().cause() == "there are none, or too many");
 }
 
 TEST_CASE("a repository is only made of what its readers accept", "[archive]") {

@@ -276,6 +276,14 @@ TEST_CASE("a host joins with the recovery key", "[archive]") {
     REQUIRE(repository.join(host.vault, recovery_key(0), at(6)));
     CHECK(scene.open().value().records().size() == 1);
   }
+  SECTION("a host that is trusted here alone is not enrolled yet") {
+    Host second;
+    REQUIRE(second.vault.trust("myself", second.key().public_key()));
+    auto trusting = scene.open(&second.vault).value();
+    REQUIRE(trusting.trust().lookup(second.id()) != nullptr);
+    REQUIRE(trusting.join(second.vault, recovery_key(0), at(6)));
+    CHECK(scene.open().value().records().size() == 2);
+  }
   SECTION("the founder is enrolled already") {
     Host& founder = const_cast<Host&>(scene.founder);
     REQUIRE(repository.join(founder.vault, recovery_key(0), at(6)));

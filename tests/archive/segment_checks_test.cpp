@@ -137,6 +137,62 @@ TEST_CASE("without checks, or once they are done, only what is wanted is read",
   for (std::size_t i = 1; i < ranges.size(); ++i) {
     CHECK(ranges[i].begin >= ranges[i - 1].end);
   }
+  for (const Range& range : ranges) CHECK(range.end - range.begin <= 4U << 20U);
+}
+
+TEST_CASE("a place that cannot be is not looked at", "[archive][reader]") {
+  Written written;
+  for (auto& [id, places] : written.locator.places) {
+    const ChunkLocation real = places.front();
+    places = {{real.volume, 0, 0},
+              {real.volume, 0, 0xffffffff},
+              {real.volume, std::uint64_t{1} << 62U, 500},
+              real};
+  }
+  const auto reader = written.reader();
+  written.watched.ranges.clear();
+  REQUIRE(written.read_disk(*reader, nullptr));
+  for (const Range& range : written.watched.ranges) {
+    CHECK(range.end > range.begin);
+    CHECK(range.end <= written.last.size);
+  }
+}
+
+TEST_CASE("what lies between the chunks that are wanted is jumped over",
+          "[archive][reader]") {
+  ArchiveFixture fixture;
+  constexpr std::uint64_t kChunks = 20;
+  {
+    const auto writer = must(fixture.begin());
+    const auto begin = [&](std::string name) {
+      return must(writer->add_component("disk", std::move(name), IdScope::kShared,
+                                        kChunks * kTestChunkSize));
+    };
+    const auto wanted = begin("vda");
+    const auto other = begin("vdb");
+    for (std::uint64_t i = 0; i < kChunks; ++i) {
+      REQUIRE(wanted->put(i, noise(kTestChunkSize, i)));
+      REQUIRE(other->put(i, noise(kTestChunkSize, 100 + i)));
+    }
+    REQUIRE(wanted->finish({}));
+    REQUIRE(other->finish({}));
+    must(writer->commit(ArchiveFixture::description(), {}, {}));
+  }
+  const std::string name = volume_name(ArchiveId::from(repeated(16, 0xa0)), 1);
+  const Volume last = must(fixture.open(name));
+  const TestLocator locator = fixture.locate_all();
+  const WatchedStore watched(fixture.store);
+  const auto reader = must(open_snapshot(
+      {watched, fixture.repository, fixture.trust, kTestChunkSize}, last,
+      ArchiveFixture::keys().repository, &ArchiveFixture::keys().recovery, locator));
+  watched.ranges.clear();
+  const auto sink = [](std::uint64_t, base::ByteView) -> base::Status {
+    return base::Done{};
+  };
+  REQUIRE(reader->read(component_of(*reader, "disk"), sink, 1, {}, nullptr));
+  std::uint64_t bytes = 0;
+  for (const Range& range : watched.ranges) bytes += range.end - range.begin;
+  CHECK(bytes < kChunks * kTestChunkSize * 3 / 2);
 }
 
 TEST_CASE("a byte that was changed is found, where it is read and where it is not",

@@ -42,6 +42,57 @@ TEST_CASE("a footer is refused by the rule it breaks", "[archive][format]") {
   }
 }
 
+TEST_CASE("a footer may say what keeps the limits, and no more", "[archive][format]") {
+  Footer good;
+  good.tail = 1024;
+  good.header_size = good.index_size = good.manifest_size = good.snapshot_size =
+      good.sums_size = 100;
+  good.key_sizes = {100, 100};
+  const auto rule = [](Footer footer, std::uint64_t too_long = 0) {
+    footer.length = end_of(tail_members(footer).back()) + kFooterReach + too_long;
+    const auto decoded = decode_footer(encode(footer), footer.length);
+    if (decoded) CHECK(decoded.value() == footer);
+    return decoded ? std::string() : decoded.error().places().front().name;
+  };
+  const auto with = [&](auto Footer::*field, auto value) {
+    Footer footer = good;
+    footer.*field = value;
+    return rule(footer);
+  };
+  CHECK(rule(good).empty());
+  CHECK(rule(good, kTarBlock) == "V4");
+  CHECK(with(&Footer::tail, 512U) == "V4");
+  struct Limit {
+    std::uint32_t Footer::*field;
+    std::uint32_t most;
+  };
+  for (const Limit& limit : {Limit{&Footer::index_size, kMaxIndexSize},
+                             Limit{&Footer::sums_size, kMaxSumsSize},
+                             Limit{&Footer::manifest_size, kMaxFrameSize},
+                             Limit{&Footer::snapshot_size, kMaxSnapshotSize}}) {
+    CHECK(with(limit.field, limit.most).empty());
+    CHECK(with(limit.field, limit.most + 1) == "V4");
+  }
+  CHECK(with(&Footer::key_sizes, std::vector<std::uint32_t>{0}) == "V4");
+  CHECK(with(&Footer::key_sizes,
+             std::vector<std::uint32_t>{kMaxProtectionKeySize + 1}) == "V4");
+  Footer footer = good;
+  footer.header_size = kMaxHeaderSize;
+  footer.tail = kTarBlock + tar_padded(kMaxHeaderSize);
+  CHECK(rule(footer).empty());
+  footer.header_size = kMaxHeaderSize + 1;
+  footer.tail += kTarBlock;
+  CHECK(rule(footer) == "V4");
+
+  footer = good;
+  footer.length = end_of(tail_members(footer).back()) + kFooterReach;
+  EncodedFooter bytes = encode(footer);
+  bytes.back() ^= std::byte{1};
+  CHECK(decode_footer(bytes, footer.length).error().places().front().name == "V2");
+  const auto cut = base::ByteView(bytes).first(kFooterSize - 1);
+  CHECK(decode_footer(cut, footer.length).error().places().front().name == "V2");
+}
+
 TEST_CASE("sums that do not list exactly the members are refused by rule V7",
           "[archive][format]") {
   Forge forge;
@@ -88,6 +139,22 @@ TEST_CASE("a sum that does not fit its member is refused by rule V8",
     CHECK(place_of(*forge.last_error, "member") == member);
     ++line;
   }
+}
+
+TEST_CASE("sums list no more segments than a volume can have", "[archive][format]") {
+  const std::vector<std::string> tail{"index"};
+  std::vector<MemberSum> sums{{"header.json", {}}};
+  for (std::uint32_t i = 1; i <= kMaxSegments; ++i) {
+    sums.push_back({segment_name(i), {}});
+  }
+  sums.push_back({"index", {}});
+  const auto parsed = [&] {
+    return parse_sums(base::as_bytes(to_sums_text(sums)), tail);
+  };
+  CHECK(parsed());
+  sums.back().name = segment_name(kMaxSegments + 1);
+  sums.push_back({"index", {}});
+  CHECK(parsed().error().places().back() == base::Error::Place{"member", "SHA256SUMS"});
 }
 
 TEST_CASE("header.json is refused by the rule it breaks", "[archive][format]") {
@@ -194,6 +261,12 @@ TEST_CASE("a snapshot text is refused by the rule it breaks", "[archive][format]
     forge.content_of("protection-key.json").back() = std::byte{' '};
     CHECK(forge.forge() == "S7");
     CHECK(place_of(*forge.last_error, "member") == "protection-key.json");
+  }
+  SECTION("S1: what is no record at all") {
+    const std::string text = "sealift\n";
+    forge.content_of("snapshot")
+        .assign(base::as_bytes(text).begin(), base::as_bytes(text).end());
+    CHECK(forge.forge() == "S1");
   }
   SECTION("S1: a newer text is unsupported") {
     std::string text = to_text(good);

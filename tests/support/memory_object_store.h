@@ -26,6 +26,8 @@ class MemoryObjectStore final : public archive::ObjectStore {
   std::size_t steps() const { return steps_; }
   /// How many bytes read() gave.
   std::uint64_t bytes_read() const { return bytes_read_; }
+  /// Bytes of the largest read that was asked for, whether it could be given or not.
+  std::uint64_t largest_read() const { return largest_read_; }
 
   std::string place() const override { return "memory"; }
 
@@ -49,6 +51,7 @@ class MemoryObjectStore final : public archive::ObjectStore {
   base::Status read(std::string_view name, std::uint64_t offset,
                     std::span<std::byte> bytes) const override {
     const std::lock_guard guard(guard_);
+    if (bytes.size() > largest_read_) largest_read_ = bytes.size();
     const auto object = objects.find(name);
     if (object == objects.end()) return missing(name);
     if (offset > object->second.size() ||
@@ -112,6 +115,7 @@ class MemoryObjectStore final : public archive::ObjectStore {
   std::atomic<std::size_t> steps_{0};
   std::size_t failing_step_ = ~std::size_t{0};
   mutable std::atomic<std::uint64_t> bytes_read_{0};
+  mutable std::atomic<std::uint64_t> largest_read_{0};
 };
 
 }  // namespace sealift::support
