@@ -7,7 +7,7 @@
 #include "catalog/found_in_records.h"
 #include "catalog/listing_check.h"
 #include "catalog/state.h"
-#include "catalog/volume_rows.h"
+#include "catalog/volume_batch.h"
 
 namespace sealift::catalog {
 
@@ -67,9 +67,7 @@ class Reading {
       RETURN_IF_ERROR(disbelieve(error));
     }
     ASSIGN_OR_RETURN(found_, read_records(repository_));
-    RETURN_IF_ERROR(hold_revoked());
-    RETURN_IF_ERROR(
-        check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
+    RETURN_IF_ERROR(forget_volumes());
     RETURN_IF_ERROR(read_new_volumes());
     RETURN_IF_ERROR(
         check_archives(database_, repository_, listing_, found_.removed_volumes));
@@ -89,9 +87,13 @@ class Reading {
 
   base::Result<Heads> read_heads() const;
   base::Status list_volumes();
+  base::Status forget_volumes() const;
   base::Status hold_revoked() const;
   base::Status read_new_volumes();
-  base::Status read_new_volume(const archive::ObjectInfo& object);
+  base::Status read_into(VolumeBatch& batch);
+  base::Status read_new_volume(const archive::ObjectInfo& object, VolumeBatch& batch);
+  base::Status write(VolumeBatch& batch);
+  base::Status disbelieve_volume(Error error);
   base::Result<bool> is_known(const std::string& name, Query& query) const;
   base::Status add_snapshot_links();
   base::Status check_chains(const std::optional<archive::SignerId>& own,
@@ -140,6 +142,17 @@ base::Status Reading::list_volumes() {
   return base::Done{};
 }
 
+// Held volumes and those that a keeper removed go, and then their chunks.
+base::Status Reading::forget_volumes() const {
+  constexpr const char* kCount = "SELECT count(*) FROM volume";
+  ASSIGN_OR_RETURN(const std::int64_t before, database_.integer(kCount));
+  RETURN_IF_ERROR(hold_revoked());
+  RETURN_IF_ERROR(
+      check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
+  ASSIGN_OR_RETURN(const std::int64_t after, database_.integer(kCount));
+  return after == before ? base::Done{} : sweep_chunks(database_);
+}
+
 // What a revoked signer wrote since then does not exist for us; nothing is deleted.
 base::Status Reading::hold_revoked() const {
   for (const archive::KnownSigner& known : repository_.trust().signers()) {
@@ -159,34 +172,51 @@ base::Result<bool> Reading::is_known(const std::string& name, Query& query) cons
   return has_row && !(is_unread && keys_ != nullptr);
 }
 
+// What was read before an error is kept: the next refresh need not read it again.
 base::Status Reading::read_new_volumes() {
+  ASSIGN_OR_RETURN(VolumeBatch batch, VolumeBatch::begin(database_));
+  const auto read = read_into(batch);
+  RETURN_IF_ERROR(write(batch));
+  return read;
+}
+
+base::Status Reading::read_into(VolumeBatch& batch) {
   ASSIGN_OR_RETURN(Query query,
                    database_.prepare("SELECT is_indexed FROM volume WHERE name = ?1"));
   for (const auto& [name, size] : listing_) {
     ASSIGN_OR_RETURN(const bool is_read, is_known(name, query));
     if (is_read) continue;
-    auto read = read_new_volume({name, size});
-    if (read) {
-      ++new_volumes_;
-      continue;
-    }
-    const ErrorCode code = read.error().code();
-    if (code == ErrorCode::kNotFound) continue;  // Removed since it was listed.
-    if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnsupported) return read;
-    if (is_held(read.error(), repository_.trust())) {
-      skipped_.push_back(std::move(read).error());
-      continue;
-    }
-    RETURN_IF_ERROR(disbelieve(std::move(read).error()));
+    auto read = read_new_volume({name, size}, batch);
+    if (!read) RETURN_IF_ERROR(disbelieve_volume(std::move(read).error()));
+    if (batch.is_full()) RETURN_IF_ERROR(write(batch));
   }
   return base::Done{};
 }
 
-base::Status Reading::read_new_volume(const archive::ObjectInfo& object) {
-  ASSIGN_OR_RETURN(const ReadVolume read, read_object(repository_, keys_, object));
-  auto inserted = insert_volume(database_, read, repository_.trust());
-  if (inserted) return inserted;
-  return std::move(inserted).error().at("volume", object.name);
+base::Status Reading::read_new_volume(const archive::ObjectInfo& object,
+                                      VolumeBatch& batch) {
+  ASSIGN_OR_RETURN(ReadVolume read, read_object(repository_, keys_, object));
+  RETURN_IF_ERROR(batch.add(std::move(read)));
+  ++new_volumes_;
+  return base::Done{};
+}
+
+base::Status Reading::write(VolumeBatch& batch) {
+  ASSIGN_OR_RETURN(std::vector<Error> refused, batch.write(repository_.trust()));
+  new_volumes_ -= refused.size();
+  for (Error& error : refused) RETURN_IF_ERROR(disbelieve_volume(std::move(error)));
+  return base::Done{};
+}
+
+base::Status Reading::disbelieve_volume(Error error) {
+  const ErrorCode code = error.code();
+  if (code == ErrorCode::kNotFound) return base::Done{};  // Removed since the listing.
+  if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnsupported) return error;
+  if (is_held(error, repository_.trust())) {
+    skipped_.push_back(std::move(error));
+    return base::Done{};
+  }
+  return disbelieve(std::move(error));
 }
 
 base::Status Reading::add_snapshot_links() {
@@ -304,9 +334,12 @@ base::Status Catalog::add_own_volume(const archive::Repository& repository,
                                      const archive::RepositoryKeys& keys,
                                      const archive::SignerId& own,
                                      const archive::ObjectInfo& volume) {
-  ASSIGN_OR_RETURN(const ReadVolume read, read_object(repository, &keys, volume));
+  ASSIGN_OR_RETURN(ReadVolume read, read_object(repository, &keys, volume));
   const std::lock_guard lock(state_->mutex);
-  RETURN_IF_ERROR(insert_volume(state_->database, read, repository.trust()));
+  ASSIGN_OR_RETURN(VolumeBatch batch, VolumeBatch::begin(state_->database));
+  RETURN_IF_ERROR(batch.add(std::move(read)));
+  ASSIGN_OR_RETURN(std::vector<Error> refused, batch.write(repository.trust()));
+  if (!refused.empty()) return std::move(refused.front());
   ASSIGN_OR_RETURN(
       state_->counted_keys,
       find_counted_keys(state_->database, repository.trust(), own, state_->attested));

@@ -41,8 +41,9 @@ CREATE TABLE volume(
 CREATE INDEX volume_by_archive ON volume(archive, number);
 
 -- A key that seals frames of a volume, and, as the volume's signer says, whose it is.
+-- No number is ever given twice, so that chunks of a key that is gone lead nowhere.
 CREATE TABLE frame_key(
-  row INTEGER PRIMARY KEY,
+  row INTEGER PRIMARY KEY AUTOINCREMENT,
   volume INTEGER NOT NULL REFERENCES volume(row) ON DELETE CASCADE,
   position INTEGER NOT NULL,
   id BLOB NOT NULL,
@@ -51,10 +52,12 @@ CREATE TABLE frame_key(
 ) STRICT;
 CREATE INDEX frame_key_by_volume ON frame_key(volume);
 
--- Every place where a chunk or page may lie. The volume is the key's.
+-- Every place where a chunk or page may lie. The volume is the key's. When a volume goes,
+-- its chunks are swept afterwards, in one pass for all that went: an index to find them
+-- by would be a fifth of the catalog.
 CREATE TABLE chunk(
   id BLOB NOT NULL,
-  frame_key INTEGER NOT NULL REFERENCES frame_key(row) ON DELETE CASCADE,
+  frame_key INTEGER NOT NULL,
   place INTEGER NOT NULL,
   stored_size INTEGER NOT NULL,
   plain_size INTEGER NOT NULL,

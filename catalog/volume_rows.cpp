@@ -41,33 +41,34 @@ base::Status check_owner(const Database& database, const archive::Volume& volume
       .at("signer of the archive", other.hex());
 }
 
-base::Status insert_keys_and_chunks(const Database& database, const ReadVolume& read,
-                                    std::int64_t row) {
+base::Result<std::vector<std::int64_t>> insert_keys(const Database& database,
+                                                    const archive::Volume& volume,
+                                                    std::int64_t row) {
   ASSIGN_OR_RETURN(Query insert_key,
                    database.prepare("INSERT INTO frame_key(volume, position, id, "
                                     "archive, signer) VALUES (?1, ?2, ?3, ?4, ?5)"));
   std::vector<std::int64_t> key_rows;
-  for (const archive::FrameKey& key : read.volume.keys) {
+  for (const archive::FrameKey& key : volume.keys) {
     RETURN_IF_ERROR(
         insert_key.with(row, key_rows.size(), key.id, key.archive, key.signer).run());
     key_rows.push_back(database.last_row());
   }
-  // In the order of the table, which is ten times as fast as any other.
-  std::vector<const archive::IndexEntry*> sorted;
-  for (const archive::IndexEntry& entry : read.entries) sorted.push_back(&entry);
-  std::ranges::sort(sorted, [](const auto* a, const auto* b) { return a->id < b->id; });
-  ASSIGN_OR_RETURN(Query insert_chunk,
-                   database.prepare("INSERT OR IGNORE INTO chunk VALUES "
-                                    "(?1, ?2, ?3, ?4, ?5, ?6)"));
-  for (const archive::IndexEntry* entry : sorted) {
-    if (entry->key >= key_rows.size()) continue;
-    RETURN_IF_ERROR(insert_chunk
-                        .with(entry->id, key_rows[entry->key], entry->offset,
-                              entry->stored_size, entry->plain_size,
-                              static_cast<int>(entry->kind))
-                        .run());
+  return key_rows;
+}
+
+// Whether the volume's snapshot is to be written: a keeper may have moved it, verbatim,
+// while the old volume is still there.
+base::Result<bool> is_new_snapshot(const Database& database,
+                                   const archive::Volume& volume) {
+  if (!volume.snapshot) return false;
+  ASSIGN_OR_RETURN(Query present,
+                   database.prepare("SELECT digest FROM snapshot WHERE archive = ?1"));
+  ASSIGN_OR_RETURN(const bool is_there, present.with(volume.archive).next());
+  if (!is_there) return true;
+  if (present.id<archive::Sha256Digest>(0) == volume.snapshot->record_digest) {
+    return false;
   }
-  return base::Done{};
+  return broken("R19", "two volumes hold different snapshots of one archive");
 }
 
 // What a listing says before the manifest could be read.
@@ -80,18 +81,7 @@ archive::Manifest unread_manifest(const archive::Volume& volume) {
 base::Status insert_snapshot(const Database& database, const ReadVolume& read,
                              std::int64_t row) {
   const archive::Volume& volume = read.volume;
-  if (!volume.snapshot) return base::Done{};
   const archive::Record& record = volume.snapshot->record;
-  ASSIGN_OR_RETURN(Query present,
-                   database.prepare("SELECT digest FROM snapshot WHERE archive = ?1"));
-  ASSIGN_OR_RETURN(const bool is_there, present.with(volume.archive).next());
-  if (is_there) {
-    // A keeper moved it, verbatim, and the old volume is still there.
-    if (present.id<archive::Sha256Digest>(0) == volume.snapshot->record_digest) {
-      return base::Done{};
-    }
-    return broken("R19", "two volumes hold different snapshots of one archive");
-  }
   const archive::Manifest manifest =
       read.manifest ? *read.manifest : unread_manifest(volume);
   const std::string verdict =
@@ -131,20 +121,20 @@ base::Result<ReadVolume> read_volume(archive::Volume volume,
   return read;
 }
 
-base::Status insert_volume(const Database& database, const ReadVolume& read,
-                           const archive::Trust& trust) {
+base::Result<std::vector<std::int64_t>> insert_volume(const Database& database,
+                                                      const ReadVolume& read,
+                                                      const archive::Trust& trust) {
   const archive::Volume& volume = read.volume;
-  ASSIGN_OR_RETURN(Transaction transaction,
-                   Transaction::begin(database, Transaction::Kind::kWrite));
   ASSIGN_OR_RETURN(Query present,
                    database.prepare("SELECT is_indexed FROM volume WHERE name = ?1"));
   ASSIGN_OR_RETURN(const bool is_there, present.with(volume.name).next());
   if (is_there && present.integer(0) != static_cast<int>(Opened::kNoKey)) {
-    return base::Done{};
+    return std::vector<std::int64_t>();
   }
   static_cast<void>(present.with());  // Ends the read, so that rows can go.
   if (is_there) RETURN_IF_ERROR(delete_volume(database, volume.name));
   RETURN_IF_ERROR(check_owner(database, volume, trust));
+  ASSIGN_OR_RETURN(const bool has_new_snapshot, is_new_snapshot(database, volume));
   ASSIGN_OR_RETURN(Query insert,
                    database.prepare("INSERT INTO volume(name, size, archive, number, "
                                     "signer, created, is_indexed) "
@@ -155,15 +145,20 @@ base::Status insert_volume(const Database& database, const ReadVolume& read,
                             static_cast<int>(read.index))
                       .run());
   const std::int64_t row = database.last_row();
-  RETURN_IF_ERROR(insert_keys_and_chunks(database, read, row));
-  RETURN_IF_ERROR(insert_snapshot(database, read, row));
-  return transaction.commit();
+  ASSIGN_OR_RETURN(auto key_rows, insert_keys(database, volume, row));
+  if (has_new_snapshot) RETURN_IF_ERROR(insert_snapshot(database, read, row));
+  return key_rows;
 }
 
 base::Status delete_volume(const Database& database, const std::string& name) {
   ASSIGN_OR_RETURN(Query remove,
                    database.prepare("DELETE FROM volume WHERE name = ?1"));
   return remove.with(name).run();
+}
+
+base::Status sweep_chunks(const Database& database) {
+  return database.execute(
+      "DELETE FROM chunk WHERE frame_key NOT IN (SELECT row FROM frame_key)");
 }
 
 }  // namespace sealift::catalog

@@ -25,13 +25,20 @@ struct ReadVolume {
 base::Result<ReadVolume> read_volume(archive::Volume volume,
                                      const archive::RepositoryKeys* keys);
 
-/// Writes all rows of it in one transaction. When another process already did, nothing
-/// changes; rows written without a key are replaced.
-/// errors  kCorrupt: it claims the place of another signer's volume or snapshot.
-///         kBusy, kIo.
-base::Status insert_volume(const Database& database, const ReadVolume& read,
-                           const archive::Trust& trust);
+/// Writes the rows of a volume but those of its chunks, in the caller's transaction.
+/// return  The rows of its keys, in their order; none when another process already
+/// wrote
+///         the volume (what was written without a key is replaced).
+/// errors  kCorrupt: it claims the place of another signer's volume or snapshot; it has
+///         no rows then.  kBusy, kIo.
+base::Result<std::vector<std::int64_t>> insert_volume(const Database& database,
+                                                      const ReadVolume& read,
+                                                      const archive::Trust& trust);
 
+/// Removes all rows of a volume but those of its chunks, which lead nowhere then.
 base::Status delete_volume(const Database& database, const std::string& name);
+
+/// Removes the chunks whose volume is gone: one pass over all of them.
+base::Status sweep_chunks(const Database& database);
 
 }  // namespace sealift::catalog

@@ -1,12 +1,12 @@
-#include "catalog/volume_rows.h"
-
 #include "catalog/schema.h"
+#include "catalog/volume_batch.h"
 #include "tests/catalog/catalog_fixture.h"
 
 using namespace sealift;
 using archive::Role;
 using catalog::Database;
 using catalog::ReadVolume;
+using catalog::VolumeBatch;
 using support::rule_of;
 
 namespace {
@@ -50,8 +50,29 @@ struct Scene {
     read.volume.snapshot = part;
     return read;
   }
+  // With a chunk of each of its keys, whose id begins with `id`.
+  static ReadVolume with_chunks(ReadVolume read, char id) {
+    for (std::uint32_t key = 0; key < read.volume.keys.size(); ++key) {
+      read.entries.push_back(
+          {.id = archive::ChunkId::parse(std::string(64, id)).value(),
+           .kind = archive::FrameKind::kData,
+           .key = key,
+           .offset = 512,
+           .stored_size = 200,
+           .plain_size = 100});
+    }
+    return read;
+  }
+  // Each volume's error, if it was refused.
+  std::vector<base::Error> insert_all(std::vector<ReadVolume> volumes) const {
+    auto batch = support::must(VolumeBatch::begin(database));
+    for (ReadVolume& read : volumes) support::must(batch.add(std::move(read)));
+    return support::must(batch.write(trust));
+  }
   base::Status insert(const ReadVolume& read) const {
-    return insert_volume(database, read, trust);
+    auto refused = insert_all({read});
+    if (refused.empty()) return base::Done{};
+    return refused.front();
   }
   std::int64_t count(const std::string& table) const {
     return support::must(database.integer("SELECT count(*) FROM " + table));
@@ -100,20 +121,74 @@ TEST_CASE("R19: an archive has one snapshot, wherever it was moved", "[catalog]"
 
 TEST_CASE("a volume that another process inserted changes nothing", "[catalog]") {
   const Scene scene;
-  ReadVolume read = Scene::volume(1, scene.anna);
-  read.entries.push_back({.id = {},
-                          .kind = archive::FrameKind::kData,
-                          .key = 0,
-                          .offset = 512,
-                          .stored_size = 200,
-                          .plain_size = 100});
-  REQUIRE(scene.insert(read));
-  REQUIRE(scene.insert(read));
-  CHECK(scene.count("volume") == 1);
-  CHECK(scene.count("chunk") == 1);
-  SECTION("and takes its rows with it when it goes") {
-    REQUIRE(delete_volume(scene.database, read.volume.name));
-    CHECK(scene.count("frame_key") == 0);
-    CHECK(scene.count("chunk") == 0);
+  const auto read = Scene::with_chunks(Scene::volume(1, scene.anna), 'c');
+  auto batch = support::must(VolumeBatch::begin(scene.database));
+  REQUIRE(batch.add(read));
+  REQUIRE(batch.add(Scene::with_chunks(Scene::volume(2, scene.anna), 'd')));
+  CHECK(scene.count("volume") == 0);
+  CHECK(scene.count("chunk") == 0);
+  {
+    // The other one's rows have the numbers that ours would have got.
+    auto other = support::must(insert_volume(scene.database, read, scene.trust));
+    CHECK(other.size() == 1);
   }
+  REQUIRE(support::must(batch.write(scene.trust)).empty());
+  CHECK(scene.count("volume") == 2);
+  CHECK(scene.count("frame_key") == 2);
+  CHECK(scene.count("chunk") == 1);
+  CHECK(scene.count("chunk c JOIN frame_key k ON k.row = c.frame_key JOIN volume v "
+                    "ON v.row = k.volume WHERE v.number = 2 AND c.id = x'" +
+                    std::string(64, 'd') + "'") == 1);
+}
+
+TEST_CASE("a volume that was read without a key gets its chunks later", "[catalog]") {
+  const Scene scene;
+  ReadVolume closed = Scene::volume(1, scene.anna);
+  closed.index = catalog::Opened::kNoKey;
+  REQUIRE(scene.insert(closed));
+  REQUIRE(scene.insert(Scene::with_chunks(Scene::volume(1, scene.anna), 'c')));
+  CHECK(scene.count("volume") == 1);
+  CHECK(scene.count("chunk JOIN frame_key ON row = frame_key") == 1);
+}
+
+TEST_CASE("one volume that is refused does not stop the others", "[catalog][trust]") {
+  const Scene scene;
+  const auto refused =
+      scene.insert_all({Scene::with_chunks(Scene::volume(1, scene.anna), 'c'),
+                        Scene::with_chunks(Scene::volume(2, scene.bert), 'd'),
+                        Scene::with_chunks(Scene::volume(3, scene.anna), 'e')});
+  REQUIRE(refused.size() == 1);
+  CHECK(rule_of(refused.front()) == "R19");
+  CHECK(refused.front().places().back().name.ends_with("-0002.tar"));
+  CHECK(scene.count("volume") == 2);
+  CHECK(scene.count("chunk") == 2);
+  CHECK(scene.count("chunk JOIN frame_key ON row = frame_key") == 2);
+}
+
+TEST_CASE("a batch is full when the catalog would double", "[catalog]") {
+  const Scene scene;
+  auto batch = support::must(VolumeBatch::begin(scene.database));
+  ReadVolume read = Scene::volume(1, scene.anna);
+  read.entries.resize(1'000'000);
+  REQUIRE(batch.add(read));
+  CHECK_FALSE(batch.is_full());
+  read = Scene::volume(2, scene.anna);
+  read.entries.resize(100'000);
+  REQUIRE(batch.add(read));
+  CHECK(batch.is_full());
+  REQUIRE(support::must(batch.write(scene.trust)).empty());
+  CHECK_FALSE(batch.is_full());
+}
+
+TEST_CASE("chunks are swept after their volume went", "[catalog]") {
+  const Scene scene;
+  const auto gone = Scene::with_chunks(Scene::volume(1, scene.anna), 'c');
+  scene.insert_all({gone, Scene::with_chunks(Scene::volume(2, scene.anna), 'd')});
+  REQUIRE(delete_volume(scene.database, gone.volume.name));
+  CHECK(scene.count("frame_key") == 1);
+  REQUIRE(sweep_chunks(scene.database));
+  CHECK(scene.count("chunk") == 1);
+  // And what comes after it does not inherit them.
+  REQUIRE(scene.insert(Scene::volume(3, scene.anna)));
+  CHECK(scene.count("chunk JOIN frame_key ON row = frame_key") == 1);
 }
