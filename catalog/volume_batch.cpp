@@ -50,7 +50,7 @@ base::Result<VolumeBatch> VolumeBatch::begin(const Database& database) {
   ASSIGN_OR_RETURN(const std::int64_t page, database.integer("PRAGMA page_size"));
   const auto known = static_cast<std::uint64_t>(pages * page) / kBytesOfChunk;
   RETURN_IF_ERROR(database.execute(kBegin));
-  return VolumeBatch(database, std::max(kFewChunks, known));
+  return VolumeBatch(database, known);
 }
 
 VolumeBatch::~VolumeBatch() {
@@ -60,7 +60,7 @@ VolumeBatch::~VolumeBatch() {
 }
 
 bool VolumeBatch::is_full() const {
-  return chunks_ >= enough_ || volumes_.size() >= kManyVolumes;
+  return chunks_ >= std::max(kFewChunks, known_) || volumes_.size() >= kManyVolumes;
 }
 
 base::Status VolumeBatch::add(ReadVolume read) {
@@ -95,7 +95,7 @@ base::Result<std::vector<base::Error>> VolumeBatch::write(const archive::Trust& 
   RETURN_IF_ERROR(
       database_->execute("DELETE FROM staged_chunk; DELETE FROM staged_key;"));
   RETURN_IF_ERROR(transaction.commit());
-  enough_ = std::max(enough_, 2 * chunks_);
+  known_ += chunks_;
   volumes_.clear();
   keys_ = 0;
   chunks_ = 0;

@@ -22,7 +22,7 @@ class VolumeBatch {
         volumes_(std::move(other.volumes_)),
         keys_(other.keys_),
         chunks_(other.chunks_),
-        enough_(other.enough_) {}
+        known_(other.known_) {}
   VolumeBatch& operator=(VolumeBatch&&) = delete;
   ~VolumeBatch();
 
@@ -39,8 +39,8 @@ class VolumeBatch {
   base::Result<std::vector<base::Error>> write(const archive::Trust& trust);
 
  private:
-  VolumeBatch(const Database& database, std::uint64_t enough)
-      : database_(&database), enough_(enough) {}
+  VolumeBatch(const Database& database, std::uint64_t known)
+      : database_(&database), known_(known) {}
 
   struct Added {
     ReadVolume read;              ///< Without what no row needs.
@@ -53,7 +53,7 @@ class VolumeBatch {
   std::vector<Added> volumes_;
   std::uint64_t keys_ = 0;
   std::uint64_t chunks_ = 0;
-  std::uint64_t enough_;
+  std::uint64_t known_;  ///< Chunks in the table, about.
 };
 
 }  // namespace sealift::catalog
