@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "archive/format_pages.h"
+#include "archive/unfinished_init.h"
 #include "tests/archive/repository_fixture.h"
 #include "tests/support/failing_filesystem.h"
 
@@ -99,6 +100,26 @@ TEST_CASE("a repository is only made where nothing is yet", "[archive]") {
             "  next:  choose a new or empty folder; what is there is untouched\n");
   CHECK(host.vault.pinned().value().empty());
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
+TEST_CASE("of what lies there, init clears what it made itself, and nothing else",
+          "[archive]") {
+  const auto clears = [](const std::string& name) {
+    const support::ScratchFolder folder;
+    const fs::path path = folder.path() / name;
+    fs::create_directories(path.parent_path());
+    support::overwrite(path, "x");
+    REQUIRE(archive::clear_unfinished_init(folder.path()));
+    return fs::is_empty(folder.path());
+  };
+  CHECK(clears(".partial-0123456789abcdef"));
+  CHECK(clears("format/.partial-0123456789abcdef"));
+  CHECK(clears("repository.json.sig"));
+  CHECK_FALSE(clears("xpartial-0123456789abcdef"));
+  CHECK_FALSE(clears(".partial-0123456789abcdefa"));
+  CHECK_FALSE(clears(".partial-0123456789abcdeg"));
+  CHECK_FALSE(clears("format/My Documents"));
+  CHECK_FALSE(clears("archives/.partial-0123456789abcdef"));
 }
 
 TEST_CASE("a repository is made whole or is none, wherever it fails",

@@ -249,6 +249,23 @@ TEST_CASE("a header block that was changed names its own member", "[archive][rea
   }
 }
 
+TEST_CASE("the bytes after a segment are zero", "[archive][reader]") {
+  ArchiveFixture fixture;
+  const auto snapshot = must(fixture.write(default_content()));
+  const Volume last = must(fixture.open(volume_name(snapshot.id, 1)));
+  SegmentChecks checks(fixture.store, fixture.trust);
+  REQUIRE(checks.add(last));
+  const auto entries = must(open_index(last, ArchiveFixture::keys().repository));
+  const CheckedSegment* segment = checks.find(last.name, entries.front().offset);
+  REQUIRE(segment != nullptr);
+  const std::uint64_t end = segment->segment.content_end();
+  REQUIRE(end % kTarBlock != 0);
+  fixture.store.objects.at(last.name)[end] = std::byte{1};
+  const auto checked = checks.check_rest(1, {}, {});
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().places().front() == base::Error::Place{"rule", "V6"});
+}
+
 TEST_CASE("a check that is stopped says so, and tells how far it is", "[archive]") {
   Written written;
   REQUIRE(written.checks.add(written.last));

@@ -3,6 +3,7 @@
 #include "archive/frame_index.h"
 #include "archive/frame_keys.h"
 #include "archive/frame_sealer.h"
+#include "archive/manifest_text.h"
 #include "keyvault/key_wrap.h"
 #include "tests/archive/archive_fixture.h"
 #include "tests/support/catch.h"
@@ -21,8 +22,8 @@ struct Opened : ArchiveFixture {
     CHECK(place_of(index.error(), "volume") == last.name);
     return index.error().places().front().name;
   }
-  // An index of frames that hold so many entries each, as a signer could write it.
-  void write_index(const std::vector<std::size_t>& frames) {
+  // A frame of the archive's metadata key, as its signer could write it.
+  base::Bytes sealed(FrameKind kind, base::ByteView plain) {
     const FrameKey& key = last.keys.at(1);
     REQUIRE(key.is_metadata);
     ArchiveKeys own;
@@ -35,6 +36,12 @@ struct Opened : ArchiveFixture {
     FrameCounter counter;
     auto sealer =
         must(FrameSealer::create({own, keys().repository.id_key, counter, 1, nullptr}));
+    const auto id = sealer.id_of(kind, IdScope::kShared, plain);
+    const auto frame = must(sealer.seal(kind, IdScope::kShared, id, plain));
+    return {frame.begin(), frame.end()};
+  }
+  // An index of frames that hold so many entries each.
+  void write_index(const std::vector<std::size_t>& frames) {
     last.index_frames.clear();
     std::uint64_t offset = 0;
     for (const std::size_t count : frames) {
@@ -44,10 +51,8 @@ struct Opened : ArchiveFixture {
         entry.stored_size = entry.plain_size = 200;
         offset += entry.stored_size;
       }
-      const base::Bytes plain = encode_index_entries(entries);
-      const auto id = sealer.id_of(FrameKind::kIndex, IdScope::kShared, plain);
-      const auto frame =
-          must(sealer.seal(FrameKind::kIndex, IdScope::kShared, id, plain));
+      const base::Bytes frame =
+          sealed(FrameKind::kIndex, encode_index_entries(entries));
       last.index_frames.insert(last.index_frames.end(), frame.begin(), frame.end());
     }
   }
@@ -136,6 +141,19 @@ TEST_CASE("a manifest that names other protection keys is refused by rule M8",
   CHECK(opened.manifest_rule().empty());
   opened.last.snapshot->protection_keys.pop_back();
   CHECK(opened.manifest_rule() == "M8");
+}
+
+TEST_CASE("a manifest with another id key is refused by rule M7", "[archive][format]") {
+  Opened opened;
+  const auto& repository = ArchiveFixture::keys().repository;
+  const auto parsed = must(open_manifest(opened.last, repository));
+  const auto with = [&](base::ByteView id_key) {
+    opened.last.snapshot->manifest_frame = opened.sealed(
+        FrameKind::kManifest, base::as_bytes(to_json_text(parsed.manifest, id_key)));
+    return opened.manifest_rule();
+  };
+  CHECK(with(repository.id_key.view()).empty());
+  CHECK(with(repeated(32, 1)) == "M7");
 }
 
 TEST_CASE("a metadata key that is another than it says is refused by rule K1",

@@ -209,6 +209,78 @@ TEST_CASE("header.json is refused by the rule it breaks", "[archive][format]") {
         "V12");
 }
 
+TEST_CASE("each member of header.json has its one form", "[archive][format]") {
+  const Forge forge;
+  const base::Json good = base::Json::parse(forge.header_text);
+  const auto rule = [](const base::Json& json) {
+    const auto parsed = parse_volume_header(base::as_bytes(json.dump()));
+    return parsed ? std::string() : parsed.error().places().back().name;
+  };
+  const auto with = [&](const char* place, const base::Json& value) {
+    base::Json json = good;
+    json[base::Json::json_pointer(place)] = value;
+    return rule(json);
+  };
+  CHECK(rule(good).empty());
+  const std::string odd(64, 'g');
+  struct Wrong {
+    const char* place;
+    base::Json value;
+  };
+  const std::vector<Wrong> wrong{{"/format", "1"},
+                                 {"/format", 0},
+                                 {"/repository", 7},
+                                 {"/repository", odd},
+                                 {"/archive", odd},
+                                 {"/volume", 0},
+                                 {"/volume", -1},
+                                 {"/created", 7},
+                                 {"/created", "yesterday"},
+                                 {"/signer", odd},
+                                 {"/content_key", odd},
+                                 {"/envelopes", "none"},
+                                 {"/envelopes/0/note", "x"},
+                                 {"/keys", 7},
+                                 {"/keys/0/id", odd},
+                                 {"/keys/0/use", 7},
+                                 {"/keys/0/archive", odd},
+                                 {"/keys/0/content_key", odd},
+                                 {"/keys/0/signer", odd},
+                                 {"/keys/0/note", "x"},
+                                 {"/metadata_envelopes", 7},
+                                 {"/metadata_envelopes/0/key", odd},
+                                 {"/metadata_envelopes/0/wrapped", 7},
+                                 {"/metadata_envelopes/0/wrapped", "zz"},
+                                 {"/metadata_envelopes/0/wrapped", "00"},
+                                 {"/metadata_envelopes/0/note", "x"}};
+  for (const Wrong& one : wrong) {
+    CAPTURE(one.place, one.value.dump());
+    CHECK(with(one.place, one.value) == "V9");
+  }
+  const auto many = [&](const char* list, std::size_t count) {
+    return with((std::string("/") + list).c_str(),
+                base::Json(std::vector(count, good[list][0])));
+  };
+  CHECK(many("envelopes", kMaxEnvelopes).empty());
+  CHECK(many("envelopes", kMaxEnvelopes + 1) == "envelopes");
+  CHECK(many("metadata_envelopes", kMaxKeys).empty());
+  CHECK(many("metadata_envelopes", kMaxKeys + 1) == "metadata_envelopes");
+  CHECK(many("keys", kMaxKeys + 1) == "keys");
+}
+
+TEST_CASE("a volume has a length that a volume can have", "[archive][format]") {
+  const Forge forge;
+  const auto rule = [&forge](std::uint64_t size) {
+    const auto tail = read_volume_tail(forge.store, {forge.name, size}, forge.trust);
+    return tail ? std::string() : tail.error().places().front().name;
+  };
+  const std::uint64_t size = forge.store.objects.at(forge.name).size();
+  CHECK(rule(size).empty());
+  CHECK(rule(size + 1) == "V1");
+  CHECK(rule(kTarBlock) == "V1");
+  CHECK(rule(kMaxVolumeFileSize + kTarBlock) == "V1");
+}
+
 TEST_CASE("segments that do not end where the tail begins are refused by rule V13",
           "[archive][format]") {
   Forge forge;

@@ -207,3 +207,58 @@ TEST_CASE("what a keeper removed may be gone", "[catalog]") {
     CHECK(scene.refresh(*catalog).error().code() == ErrorCode::kCorrupt);
   }
 }
+
+TEST_CASE("a keeper's record that does not say what it must is refused by rule R18",
+          "[catalog][trust]") {
+  CatalogScene scene;
+  const std::string signer = scene.anna.id().hex();
+  const std::string zero(64, '0');
+  const auto catalog = scene.memory();
+  const auto rule = [&](const std::string& kind, const std::string& name,
+                        const std::string& value) {
+    scene.keeper_record(kind, [&](archive::Record record) {
+      record.fields.emplace_back(name, value);
+      if (kind == "verified") record.fields.emplace_back("level", "2");
+      return record;
+    });
+    const auto refreshed = scene.refresh(*catalog);
+    return refreshed ? std::string() : support::rule_of(refreshed.error());
+  };
+  const auto removed = [&](const std::string& value) {
+    return rule("removed", "snapshot", value);
+  };
+  SECTION("good") {
+    CHECK(removed(signer + " 1 " + zero + " " + std::string(64, '1')).empty());
+    CHECK(rule("verified", "archive", std::string(32, 'a')).empty());
+  }
+  SECTION("no signer") { CHECK(removed("anna 1 " + zero + " " + zero) == "R18"); }
+  SECTION("no number") {
+    CHECK(removed(signer + " one " + zero + " " + zero) == "R18");
+  }
+  SECTION("a number and more") {
+    CHECK(removed(signer + " 1x " + zero + " " + zero) == "R18");
+  }
+  SECTION("no previous record") { CHECK(removed(signer + " 1 none " + zero) == "R18"); }
+  SECTION("no digest") { CHECK(removed(signer + " 1 " + zero) == "R18"); }
+  SECTION("a word more") {
+    CHECK(removed(signer + " 1 " + zero + " " + zero + " x") == "R18");
+  }
+  SECTION("no archive") { CHECK(rule("verified", "archive", "all") == "R18"); }
+}
+
+TEST_CASE("what a keeper wrote after it was revoked says nothing", "[catalog][trust]") {
+  CatalogScene scene;
+  const support::Host keeper;
+  scene.enrol(keeper, "keeper");
+  scene.keeper_record(
+      "revoked",
+      [&](archive::Record record) {
+        return support::revoked(std::move(record), keeper.id(), at(200));
+      },
+      at(200));
+  auto record = support::next_record(scene.open(), keeper.id(), "removed", at(300));
+  record.fields = {{"snapshot", "nonsense"}};
+  support::must(
+      put_record(*scene.repository.store(), record, support::signed_by(keeper.key())));
+  CHECK(scene.refresh(*scene.memory()));
+}

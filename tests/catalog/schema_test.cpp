@@ -93,6 +93,17 @@ TEST_CASE("somebody else's database is not touched", "[catalog]") {
   CHECK(support::contents(path) == before);
 }
 
+TEST_CASE("an empty database that somebody marked as theirs is not touched",
+          "[catalog]") {
+  const support::ScratchFolder scratch;
+  const fs::path path = scratch.path() / "mail.db";
+  SECTION("by an application id") { execute(path, "PRAGMA application_id = 7"); }
+  SECTION("by a version") { execute(path, "PRAGMA user_version = 1"); }
+  const std::string before = support::contents(path);
+  CHECK(Catalog::open(path, repository('1')).error().code() == ErrorCode::kRefused);
+  CHECK(support::contents(path) == before);
+}
+
 TEST_CASE("a damaged catalog says how to make it anew", "[catalog]") {
   const support::ScratchFolder scratch;
   const fs::path path = scratch.path() / "catalog.db";

@@ -90,6 +90,15 @@ TEST_CASE("a snapshot is found as people name it", "[catalog]") {
   }
 }
 
+TEST_CASE("a selector without a VM names none, were there only one", "[catalog]") {
+  CatalogScene scene;
+  scene.back_up(scene.anna, {});
+  const auto catalog = scene.memory();
+  REQUIRE(scene.refresh(*catalog));
+  CHECK(catalog->find("").error().code() == ErrorCode::kUsage);
+  CHECK(catalog->find("@latest").error().code() == ErrorCode::kUsage);
+}
+
 TEST_CASE("a name that two VMs have is asked about", "[catalog]") {
   CatalogScene scene;
   scene.back_up(scene.anna, {.created = at(100)});

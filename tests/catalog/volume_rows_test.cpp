@@ -1,3 +1,4 @@
+#include "catalog/counted_keys.h"
 #include "catalog/schema.h"
 #include "catalog/volume_batch.h"
 #include "tests/catalog/catalog_fixture.h"
@@ -105,6 +106,34 @@ TEST_CASE("R19: a host does not carry another host's snapshot", "[catalog][trust
   CHECK(rule_of(scene.insert(carried).error()) == "R19");
   CHECK(scene.insert(
       Scene::with_snapshot(Scene::volume(1, scene.keeper), scene.anna, '5')));
+}
+
+TEST_CASE("R19: who is not known any more is no keeper", "[catalog][trust]") {
+  const Scene scene;
+  const auto stranger = support::must(keyvault::SigningKey::generate());
+  const auto carried =
+      Scene::with_snapshot(Scene::volume(1, stranger), scene.anna, '5');
+  CHECK(rule_of(scene.insert(carried).error()) == "R19");
+}
+
+TEST_CASE("a keeper's volume counts for a host as far as it holds the host's frames",
+          "[catalog][trust]") {
+  const Scene scene;
+  ReadVolume rewritten = Scene::volume(1, scene.keeper);
+  rewritten.volume.keys.push_back(rewritten.volume.keys.front());
+  rewritten.volume.keys[0].signer = scene.anna.public_key().id();
+  rewritten.volume.keys[1].signer = scene.bert.public_key().id();
+  const auto stranger = support::must(keyvault::SigningKey::generate());
+  ReadVolume forgotten = Scene::volume(1, stranger);
+  forgotten.volume.archive = archive::ArchiveId::parse(std::string(32, 'b')).value();
+  forgotten.volume.name = archive::volume_name(forgotten.volume.archive, 1);
+  forgotten.volume.keys[0].signer = scene.anna.public_key().id();
+  REQUIRE(scene.insert_all({rewritten, forgotten}).empty());
+  const auto counted = support::must(
+      find_counted_keys(scene.database, scene.trust, scene.anna.public_key().id(), {}));
+  REQUIRE(counted.size() == 1);
+  CHECK(scene.count("frame_key WHERE position = 0 AND row = " +
+                    std::to_string(*counted.begin())) == 1);
 }
 
 TEST_CASE("R19: an archive has one snapshot, wherever it was moved", "[catalog]") {
