@@ -152,7 +152,7 @@ base::Status Catalog::clear() {
   RETURN_IF_ERROR(state_->database.execute(
       "DELETE FROM chunk; DELETE FROM snapshot; DELETE FROM frame_key; "
       "DELETE FROM volume; DELETE FROM head; "
-      "DELETE FROM meta WHERE name = 'is_begun';"));
+      "DELETE FROM meta WHERE name IN ('is_begun', 'is_unswept');"));
   RETURN_IF_ERROR(transaction.commit());
   state_->counted_keys.clear();
   return base::Done{};

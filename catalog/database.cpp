@@ -14,8 +14,8 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// Another process of this host may be writing a large volume's rows.
-constexpr int kBusyMilliseconds = 60'000;
+// Another process of this host may be sorting millions of chunks in.
+constexpr std::chrono::minutes kPatience(5);
 
 ErrorCode code_of(int result) {
   switch (result & 0xff) {
@@ -33,10 +33,19 @@ ErrorCode code_of(int result) {
 }
 
 Error error_of(sqlite3* connection, std::string what) {
-  const ErrorCode code = code_of(sqlite3_extended_errcode(connection));
+  const int result = sqlite3_extended_errcode(connection);
+  const ErrorCode code = code_of(result);
   Error error = Error(code, std::move(what)).because(sqlite3_errmsg(connection));
+  const char* path = sqlite3_db_filename(connection, "main");
+  const bool is_in_memory = path == nullptr || *path == '\0';
+  error.at("catalog", is_in_memory ? "in memory" : path);
   if (code == ErrorCode::kCorrupt) {
     error.next("make the catalog anew with `sealift catalog rebuild`; nothing is lost");
+  }
+  if ((result & 0xff) == SQLITE_FULL) {
+    error.next(
+        "make room there, and for SQLite's temporary files: in the folder that "
+        "SQLITE_TMPDIR names, or in /var/tmp");
   }
   return error;
 }
@@ -120,10 +129,9 @@ base::Result<Database> Database::open(const std::filesystem::path& path) {
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                                          SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW,
                                      nullptr);
-  Database database(base::Handle<sqlite3, sqlite3_close_v2>(opened),
-                    path.empty() ? "in memory" : name);
+  Database database{base::Handle<sqlite3, sqlite3_close_v2>(opened)};
   if (result != SQLITE_OK) return database.error("cannot open the catalog");
-  static_cast<void>(sqlite3_busy_timeout(opened, kBusyMilliseconds));
+  database.wait_at_most(kPatience);
   static_cast<void>(sqlite3_extended_result_codes(opened, 1));
   // 64 MiB of pages, so that lookups of millions of chunks stay within bounds. What a
   // large transaction made of the log is given back: to write over it later would read
@@ -164,8 +172,20 @@ std::int64_t Database::last_row() const {
 }
 
 base::Error Database::error(std::string what) const {
-  return error_of(connection_.get(), std::move(what)).at("catalog", name_);
+  return error_of(connection_.get(), std::move(what));
 }
+
+void Database::wait_at_most(std::chrono::milliseconds limit) const {
+  static_cast<void>(
+      sqlite3_busy_timeout(connection_.get(), static_cast<int>(limit.count())));
+}
+
+Hurry::Hurry(const Database& database) : database_(&database) {
+  constexpr std::chrono::seconds kShort(1);
+  database_->wait_at_most(kShort);
+}
+
+Hurry::~Hurry() { database_->wait_at_most(kPatience); }
 
 base::Result<Transaction> Transaction::begin(const Database& database, Kind kind) {
   RETURN_IF_ERROR(database.execute(kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN"));

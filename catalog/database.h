@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -96,10 +97,27 @@ class Database {
 
  private:
   friend class Query;
-  Database(base::Handle<sqlite3, sqlite3_close_v2> connection, std::string name)
-      : connection_(std::move(connection)), name_(std::move(name)) {}
+  friend class Hurry;
+  explicit Database(base::Handle<sqlite3, sqlite3_close_v2> connection)
+      : connection_(std::move(connection)) {}
+
+  /// For another process that writes, before it is kBusy.
+  void wait_at_most(std::chrono::milliseconds limit) const;
+
   base::Handle<sqlite3, sqlite3_close_v2> connection_;
-  std::string name_;
+};
+
+/// As long as it lives, another process that writes is waited for only a second: who
+/// waits keeps every other thread from the database.
+class Hurry {
+ public:
+  explicit Hurry(const Database& database);
+  Hurry(const Hurry&) = delete;
+  Hurry& operator=(const Hurry&) = delete;
+  ~Hurry();
+
+ private:
+  const Database* database_;
 };
 
 /// All of it or nothing: rolled back when it dies uncommitted.

@@ -79,6 +79,7 @@ base::Result<bool> is_gone(const archive::Repository& repository,
   return found.error();
 }
 
+// Of the archives of which the catalog says otherwise.
 using Wholeness = std::vector<std::pair<archive::ArchiveId, bool>>;
 
 // Its queries end with it: SQLite refuses to write beneath an open read when another
@@ -87,8 +88,9 @@ base::Result<Wholeness> examine_archives(const Database& database,
                                          const archive::Repository& repository,
                                          const Listing& listing,
                                          const std::set<std::string>& removed) {
-  ASSIGN_OR_RETURN(Query snapshots,
-                   database.prepare("SELECT archive, volumes, vm_name FROM snapshot"));
+  ASSIGN_OR_RETURN(
+      Query snapshots,
+      database.prepare("SELECT archive, volumes, vm_name, is_whole FROM snapshot"));
   ASSIGN_OR_RETURN(Query believed,
                    database.prepare("SELECT 1 FROM volume WHERE name = ?1"));
   Wholeness wholeness;
@@ -112,7 +114,9 @@ base::Result<Wholeness> examine_archives(const Database& database,
               "bring it back from a copy of the repository; without it the snapshot "
               "cannot be restored");
     }
-    wholeness.emplace_back(archive, is_whole);
+    if (is_whole != (snapshots.integer(3) != 0)) {
+      wholeness.emplace_back(archive, is_whole);
+    }
   }
 }
 
@@ -147,8 +151,7 @@ base::Status check_archives(const Database& database,
   ASSIGN_OR_RETURN(const Wholeness wholeness,
                    examine_archives(database, repository, listing, removed));
   ASSIGN_OR_RETURN(Query update, database.prepare("UPDATE snapshot SET is_whole = ?2 "
-                                                  "WHERE archive = ?1 AND "
-                                                  "is_whole <> ?2"));
+                                                  "WHERE archive = ?1"));
   for (const auto& [archive, is_whole] : wholeness) {
     RETURN_IF_ERROR(update.with(archive, is_whole ? 1 : 0).run());
   }

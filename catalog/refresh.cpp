@@ -67,7 +67,10 @@ class Reading {
       RETURN_IF_ERROR(disbelieve(error));
     }
     ASSIGN_OR_RETURN(found_, read_records(repository_));
-    RETURN_IF_ERROR(forget_volumes());
+    RETURN_IF_ERROR(hold_revoked());
+    RETURN_IF_ERROR(
+        check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
+    RETURN_IF_ERROR(sweep_chunks(database_));
     RETURN_IF_ERROR(read_new_volumes());
     RETURN_IF_ERROR(
         check_archives(database_, repository_, listing_, found_.removed_volumes));
@@ -87,7 +90,6 @@ class Reading {
 
   base::Result<Heads> read_heads() const;
   base::Status list_volumes();
-  base::Status forget_volumes() const;
   base::Status hold_revoked() const;
   base::Status read_new_volumes();
   base::Status read_into(VolumeBatch& batch);
@@ -142,24 +144,24 @@ base::Status Reading::list_volumes() {
   return base::Done{};
 }
 
-// Held volumes and those that a keeper removed go, and then their chunks.
-base::Status Reading::forget_volumes() const {
-  constexpr const char* kCount = "SELECT count(*) FROM volume";
-  ASSIGN_OR_RETURN(const std::int64_t before, database_.integer(kCount));
-  RETURN_IF_ERROR(hold_revoked());
-  RETURN_IF_ERROR(
-      check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
-  ASSIGN_OR_RETURN(const std::int64_t after, database_.integer(kCount));
-  return after == before ? base::Done{} : sweep_chunks(database_);
-}
-
 // What a revoked signer wrote since then does not exist for us; nothing is deleted.
 base::Status Reading::hold_revoked() const {
   for (const archive::KnownSigner& known : repository_.trust().signers()) {
     if (!known.revoked_since) continue;
-    ASSIGN_OR_RETURN(Query query, database_.prepare("DELETE FROM volume WHERE "
-                                                    "signer = ?1 AND created >= ?2"));
-    RETURN_IF_ERROR(query.with(known.key.id(), known.revoked_since->seconds()).run());
+    std::vector<std::string> held;
+    {
+      ASSIGN_OR_RETURN(Query query,
+                       database_.prepare("SELECT name FROM volume WHERE signer = ?1 "
+                                         "AND created >= ?2"));
+      static_cast<void>(query.with(known.key.id(), known.revoked_since->seconds()));
+      for (;;) {
+        ASSIGN_OR_RETURN(const bool has_row, query.next());
+        if (!has_row) break;
+        held.push_back(query.text(0));
+      }
+    }
+    for (const std::string& name : held)
+      RETURN_IF_ERROR(delete_volume(database_, name));
   }
   return base::Done{};
 }
@@ -265,8 +267,11 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
   }
   ASSIGN_OR_RETURN(const bool was_begun, is_begun());
   for (const auto& [signer, head] : heads) {
+    const auto known = remembered.find(signer);
+    if (known != remembered.end() && known->second.sequence >= head.sequence) continue;
     RETURN_IF_ERROR(store_head(signer, head, !was_begun));
   }
+  if (was_begun) return base::Done{};
   return database_.execute("INSERT OR IGNORE INTO meta VALUES ('is_begun', '1')");
 }
 
@@ -336,6 +341,7 @@ base::Status Catalog::add_own_volume(const archive::Repository& repository,
                                      const archive::ObjectInfo& volume) {
   ASSIGN_OR_RETURN(ReadVolume read, read_object(repository, &keys, volume));
   const std::lock_guard lock(state_->mutex);
+  const Hurry hurry(state_->database);
   ASSIGN_OR_RETURN(VolumeBatch batch, VolumeBatch::begin(state_->database));
   RETURN_IF_ERROR(batch.add(std::move(read)));
   ASSIGN_OR_RETURN(std::vector<Error> refused, batch.write(repository.trust()));

@@ -40,6 +40,11 @@ CREATE TABLE volume(
 ) STRICT;
 CREATE INDEX volume_by_archive ON volume(archive, number);
 
+-- Chunks lead nowhere when their volume is gone, until a sweep takes them.
+CREATE TRIGGER unswept AFTER DELETE ON volume WHEN old.is_indexed = 1 BEGIN
+  INSERT OR IGNORE INTO meta VALUES ('is_unswept', '1');
+END;
+
 -- A key that seals frames of a volume, and, as the volume's signer says, whose it is.
 -- No number is ever given twice, so that chunks of a key that is gone lead nowhere.
 CREATE TABLE frame_key(
@@ -101,7 +106,17 @@ CREATE TABLE head(
 ) STRICT, WITHOUT ROWID;
 )"};
 
+// Without the lock that writing takes: another process may hold it for a minute.
+base::Result<bool> is_of_today(const Database& database) {
+  ASSIGN_OR_RETURN(const std::int64_t application,
+                   database.integer("PRAGMA application_id"));
+  ASSIGN_OR_RETURN(const std::int64_t version, database.integer("PRAGMA user_version"));
+  return application == kApplication && version == kSchemaVersion;
+}
+
 base::Status migrate(const Database& database) {
+  ASSIGN_OR_RETURN(const bool is_migrated, is_of_today(database));
+  if (is_migrated) return base::Done{};
   ASSIGN_OR_RETURN(Transaction transaction,
                    Transaction::begin(database, Transaction::Kind::kWrite));
   ASSIGN_OR_RETURN(const std::int64_t application,

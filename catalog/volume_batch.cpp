@@ -1,17 +1,18 @@
 #include "catalog/volume_batch.h"
 
-#include <algorithm>
-
 namespace sealift::catalog {
 
 namespace {
 
-// About 60 MB of rows, a second of work.
-constexpr std::uint64_t kFewChunks = std::uint64_t{1} << 20U;
-constexpr std::size_t kManyVolumes = 4096;
-constexpr std::uint64_t kBytesOfChunk = 64;
+// Half a gigabyte of temporary rows, and half a minute of sorting and writing, in which
+// other processes wait to write.
+constexpr std::uint64_t kMaxChunks = std::uint64_t{8} << 20U;
+// What is kept of a volume takes some kilobytes.
+constexpr std::size_t kMaxVolumes = 4096;
 
 constexpr const char* kBegin = R"(
+DROP TABLE IF EXISTS temp.staged_chunk;
+DROP TABLE IF EXISTS temp.staged_key;
 CREATE TEMP TABLE staged_chunk(
   id BLOB NOT NULL,
   key INTEGER NOT NULL,
@@ -40,17 +41,31 @@ void drop_what_no_row_needs(ReadVolume& read) {
   read.volume.index_frames = base::Bytes();
   read.volume.envelopes.clear();
   read.volume.metadata_envelopes.clear();
-  if (read.volume.snapshot) read.volume.snapshot->manifest_frame = base::Bytes();
+  if (read.volume.snapshot) {
+    read.volume.snapshot->manifest_frame = base::Bytes();
+    read.volume.snapshot->protection_keys.clear();
+  }
+  if (read.manifest) {
+    read.manifest->components.clear();
+    read.manifest->protection_keys.clear();
+    if (read.manifest->verdicts.size() > 1) read.manifest->verdicts.resize(1);
+    read.manifest->verdicts.shrink_to_fit();
+    read.manifest->consistency.clear();
+    read.manifest->versions.clear();
+  }
+}
+
+// Not SQLite's word that the catalog is damaged.
+bool is_refusal(const base::Error& error) {
+  return error.code() == base::ErrorCode::kCorrupt && !error.places().empty() &&
+         error.places().front().kind == "rule";
 }
 
 }  // namespace
 
 base::Result<VolumeBatch> VolumeBatch::begin(const Database& database) {
-  ASSIGN_OR_RETURN(const std::int64_t pages, database.integer("PRAGMA page_count"));
-  ASSIGN_OR_RETURN(const std::int64_t page, database.integer("PRAGMA page_size"));
-  const auto known = static_cast<std::uint64_t>(pages * page) / kBytesOfChunk;
   RETURN_IF_ERROR(database.execute(kBegin));
-  return VolumeBatch(database, known);
+  return VolumeBatch(database);
 }
 
 VolumeBatch::~VolumeBatch() {
@@ -60,7 +75,7 @@ VolumeBatch::~VolumeBatch() {
 }
 
 bool VolumeBatch::is_full() const {
-  return chunks_ >= std::max(kFewChunks, known_) || volumes_.size() >= kManyVolumes;
+  return chunk_count_ >= kMaxChunks || volumes_.size() >= kMaxVolumes;
 }
 
 base::Status VolumeBatch::add(ReadVolume read) {
@@ -72,43 +87,44 @@ base::Status VolumeBatch::add(ReadVolume read) {
   for (const archive::IndexEntry& entry : read.entries) {
     if (entry.key >= keys) continue;
     RETURN_IF_ERROR(insert
-                        .with(entry.id, keys_ + entry.key, entry.offset,
+                        .with(entry.id, key_count_ + entry.key, entry.offset,
                               entry.stored_size, entry.plain_size,
                               static_cast<int>(entry.kind))
                         .run());
   }
   RETURN_IF_ERROR(transaction.commit());
-  chunks_ += read.entries.size();
+  chunk_count_ += read.entries.size();
   drop_what_no_row_needs(read);
-  volumes_.push_back({std::move(read), keys_});
-  keys_ += keys;
+  volumes_.push_back({std::move(read), key_count_});
+  key_count_ += keys;
   return base::Done{};
 }
 
 base::Result<std::vector<base::Error>> VolumeBatch::write(const archive::Trust& trust) {
   std::vector<base::Error> refused;
-  if (is_empty()) return refused;
+  // Gone also when it fails: to try the same again would fail in the same way.
+  const std::vector<Added> volumes = std::exchange(volumes_, {});
+  key_count_ = 0;
+  chunk_count_ = 0;
+  if (volumes.empty()) return refused;
   ASSIGN_OR_RETURN(Transaction transaction,
                    Transaction::begin(*database_, Transaction::Kind::kWrite));
-  RETURN_IF_ERROR(write_volumes(trust, refused));
+  RETURN_IF_ERROR(write_volumes(volumes, trust, refused));
   RETURN_IF_ERROR(database_->execute(kSortIn));
   RETURN_IF_ERROR(
       database_->execute("DELETE FROM staged_chunk; DELETE FROM staged_key;"));
   RETURN_IF_ERROR(transaction.commit());
-  known_ += chunks_;
-  volumes_.clear();
-  keys_ = 0;
-  chunks_ = 0;
   return refused;
 }
 
-base::Status VolumeBatch::write_volumes(const archive::Trust& trust,
+base::Status VolumeBatch::write_volumes(const std::vector<Added>& volumes,
+                                        const archive::Trust& trust,
                                         std::vector<base::Error>& refused) {
   ASSIGN_OR_RETURN(Query insert,
                    database_->prepare("INSERT INTO staged_key VALUES (?1, ?2)"));
-  for (const Added& added : volumes_) {
+  for (const Added& added : volumes) {
     auto rows = insert_volume(*database_, added.read, trust);
-    if (!rows && rows.error().code() == base::ErrorCode::kCorrupt) {
+    if (!rows && is_refusal(rows.error())) {
       refused.push_back(std::move(rows).error().at("volume", added.read.volume.name));
       continue;
     }

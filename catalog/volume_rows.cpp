@@ -157,8 +157,16 @@ base::Status delete_volume(const Database& database, const std::string& name) {
 }
 
 base::Status sweep_chunks(const Database& database) {
-  return database.execute(
-      "DELETE FROM chunk WHERE frame_key NOT IN (SELECT row FROM frame_key)");
+  ASSIGN_OR_RETURN(
+      const std::int64_t unswept,
+      database.integer("SELECT count(*) FROM meta WHERE name = 'is_unswept'"));
+  if (unswept == 0) return base::Done{};
+  ASSIGN_OR_RETURN(Transaction transaction,
+                   Transaction::begin(database, Transaction::Kind::kWrite));
+  RETURN_IF_ERROR(database.execute(
+      "DELETE FROM chunk WHERE frame_key NOT IN (SELECT row FROM frame_key);"
+      "DELETE FROM meta WHERE name = 'is_unswept';"));
+  return transaction.commit();
 }
 
 }  // namespace sealift::catalog

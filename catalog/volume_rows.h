@@ -26,11 +26,11 @@ base::Result<ReadVolume> read_volume(archive::Volume volume,
                                      const archive::RepositoryKeys* keys);
 
 /// Writes the rows of a volume but those of its chunks, in the caller's transaction.
+/// What was written without a key is replaced.
 /// return  The rows of its keys, in their order; none when another process already
-/// wrote
-///         the volume (what was written without a key is replaced).
-/// errors  kCorrupt: it claims the place of another signer's volume or snapshot; it has
-///         no rows then.  kBusy, kIo.
+///         wrote the volume.
+/// errors  kCorrupt with a place "rule": it claims the place of another signer's volume
+///         or snapshot, and has no rows then.  kCorrupt without, kIo: roll back.
 base::Result<std::vector<std::int64_t>> insert_volume(const Database& database,
                                                       const ReadVolume& read,
                                                       const archive::Trust& trust);
@@ -38,7 +38,7 @@ base::Result<std::vector<std::int64_t>> insert_volume(const Database& database,
 /// Removes all rows of a volume but those of its chunks, which lead nowhere then.
 base::Status delete_volume(const Database& database, const std::string& name);
 
-/// Removes the chunks whose volume is gone: one pass over all of them.
+/// Removes the chunks whose volume is gone, if any went: one pass over all of them.
 base::Status sweep_chunks(const Database& database);
 
 }  // namespace sealift::catalog

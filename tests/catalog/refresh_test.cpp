@@ -1,3 +1,4 @@
+#include "catalog/database.h"
 #include "tests/catalog/catalog_fixture.h"
 
 using namespace sealift;
@@ -261,4 +262,31 @@ TEST_CASE("what a keeper wrote after it was revoked says nothing", "[catalog][tr
   support::must(
       put_record(*scene.repository.store(), record, support::signed_by(keeper.key())));
   CHECK(scene.refresh(*scene.memory()));
+}
+
+TEST_CASE("who has nothing to write does not wait for another process that writes",
+          "[catalog]") {
+  CatalogScene scene;
+  scene.back_up(scene.anna, {});
+  const support::ScratchFolder scratch;
+  const auto path = scratch.path() / "catalog.db";
+  const auto id = scene.repository.made.id();
+  REQUIRE(scene.refresh(*support::must(catalog::Catalog::open(path, id))));
+
+  const auto other = support::must(catalog::Database::open(path));
+  const auto writing = support::must(
+      catalog::Transaction::begin(other, catalog::Transaction::Kind::kWrite));
+  const auto catalog = support::must(catalog::Catalog::open(path, id));
+  REQUIRE(scene.refresh(*catalog));
+  CHECK(catalog->list("web-01").value().size() == 1);
+
+  // A running backup goes on without what it wanted to note.
+  const auto snapshot = scene.back_up(scene.bert, {.vm = "db"});
+  const std::string name = archive::volume_name(snapshot.id, 1);
+  const archive::Repository opened = scene.open();
+  const auto added =
+      catalog->add_own_volume(opened, scene.keys(), scene.bert.id(),
+                              support::must(opened.store().examine(name)));
+  REQUIRE_FALSE(added);
+  CHECK(added.error().code() == ErrorCode::kBusy);
 }
