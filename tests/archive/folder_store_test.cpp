@@ -55,6 +55,16 @@ TEST_CASE("a repository folder that is not there is not made", "[archive]") {
   CHECK_FALSE(fs::exists(missing));
 }
 
+TEST_CASE("a repository folder below a file is not there", "[archive]") {
+  const support::ScratchFolder scratch;
+  support::overwrite(scratch.path() / "file", "x");
+  for (const char* name : {"file", "file/backup"}) {
+    const auto opened = archive::open_folder(scratch.path() / name, base::real_filesystem());
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code() == ErrorCode::kNotFound);
+  }
+}
+
 TEST_CASE("a folder that vanished or was replaced is written no more", "[archive]") {
   const support::ScratchFolder scratch;
   const fs::path folder = scratch.path() / "backup";

@@ -201,6 +201,9 @@ TEST_CASE("a repository is only made of what its readers accept", "[archive]") {
   };
   CHECK(code({}, 65536) == ErrorCode::kUsage);
   CHECK(code({good, good}, 65536) == ErrorCode::kUsage);
+  const auto many = make_repository_document(std::vector(17, good), founder(), {});
+  REQUIRE_FALSE(many);
+  CHECK(many.error().what() == "a repository has from 1 to 16 recipients");
   CHECK(code({small.recipient()}, 65536) == ErrorCode::kUsage);
   CHECK(code({good}, 65537) == ErrorCode::kUsage);
   CHECK(code({good}, 32768) == ErrorCode::kUsage);

@@ -107,6 +107,15 @@ cut_short() { truncate -s -512 "$damaged"; }
 same_rule 'a volume cut short' cut_short
 header_byte() { printf 'X' | dd of="$damaged" bs=1 seek=300 conv=notrunc status=none; }
 same_rule 'a byte of a tar header' header_byte
+tamper() { "$HERE/tamper.py" "$damaged" "$@"; }
+same_rule 'a member more' tamper add notes
+same_rule 'a segment more' tamper add segments/00000009
+same_rule 'a member twice' tamper double manifest
+same_rule 'a renamed member' tamper rename snapshot
+same_rule 'members in another order' tamper swap manifest index
+same_rule 'a pax record that renames a member' tamper pax segments/00000001
+other=$(find "$REPOSITORY" -name '*.tar' ! -path "*$newest*" | head -n 1)
+same_rule "another snapshot's volume in its place" cp "$other" "$damaged"
 rm -r "$copy"
 
 # --- the guest's word, with virsh alone ---

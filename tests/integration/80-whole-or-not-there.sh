@@ -11,6 +11,7 @@ appendable=''
 trap 'if [ -n "$appendable" ]; then chattr -R -a "$appendable"; fi' EXIT
 
 given_repository one
+bed_mount A "$BED/outside/safe/one.pem" /mnt/recovery.pem ro
 # Volumes so small that a few MiB fill several.
 echo 'volume_size = 1 MiB' > "$BED/A/sealift-etc/sealift.conf"
 bed_guest A small --idle --fill 3
@@ -32,7 +33,7 @@ put_back() {
     cp -a "$WORK/$1-$(basename "$folder")/." "$folder/"
   done
 }
-# stands [REPOSITORY]: after any accident all that is visible is whole, and every snapshot that is listed verifies; the
+# stands [REPOSITORY]: after any accident all that is visible is whole, and every snapshot that is listed opens; the
 # next backup works and stores nothing again; and all verifies then. Sets STORED, what the next backup stored.
 stands() {
   local repository=${1:-/mnt/backup}
@@ -45,7 +46,7 @@ stands() {
 listed_verify() {
   sealift A list --repo "$1" --json
   if [ "$STATUS" = 0 ] && [ "$(json 'len(d)')" = 0 ]; then return; fi
-  sealift A verify --all --repo "$1"
+  sealift A verify --all --identity /mnt/recovery.pem --repo "$1"
   echo "$OUT$ERR"
   [ "$STATUS" = 0 ]
 }
