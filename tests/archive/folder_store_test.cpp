@@ -57,9 +57,10 @@ TEST_CASE("a repository folder that is not there is not made", "[archive]") {
 
 TEST_CASE("a repository folder below a file is not there", "[archive]") {
   const support::ScratchFolder scratch;
-  support::overwrite(scratch.path() / "file", "x");
+  std::ofstream(scratch.path() / "file") << "x";
   for (const char* name : {"file", "file/backup"}) {
-    const auto opened = archive::open_folder(scratch.path() / name, base::real_filesystem());
+    const auto opened =
+        archive::open_folder(scratch.path() / name, base::real_filesystem());
     REQUIRE_FALSE(opened);
     CHECK(opened.error().code() == ErrorCode::kNotFound);
   }
