@@ -23,6 +23,11 @@ constexpr int kReadings = 3;
 
 using Heads = std::map<archive::SignerId, keyvault::ChainHead>;
 
+bool is_revoked(const archive::Trust& trust, const archive::SignerId& signer) {
+  const archive::KnownSigner* known = trust.lookup(signer);
+  return known != nullptr && known->revoked_since;
+}
+
 // Whether a volume or its snapshot was refused because its signer was revoked before it
 // wrote it: rules V11 and S2 name a signer that is known, and only not any more.
 bool is_held(const Error& error, const archive::Trust& trust) {
@@ -33,8 +38,7 @@ bool is_held(const Error& error, const archive::Trust& trust) {
   const auto signer = std::ranges::find(places, "signer", &Error::Place::kind);
   if (signer == places.end() || !(has("V11") || has("S2"))) return false;
   const auto id = archive::SignerId::parse(signer->name);
-  const archive::KnownSigner* known = id ? trust.lookup(id.value()) : nullptr;
-  return known != nullptr && known->revoked_since;
+  return id && is_revoked(trust, id.value());
 }
 
 base::Result<ReadVolume> read_object(const archive::Repository& repository,
@@ -241,8 +245,7 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
   RETURN_IF_ERROR(add_snapshot_links());
   Heads heads;
   for (const auto& [signer, links] : found_.links) {
-    const archive::KnownSigner* known = repository_.trust().lookup(signer);
-    if (known != nullptr && known->revoked_since) {
+    if (is_revoked(repository_.trust(), signer)) {
       heads[signer] = unbroken_head(links);
       continue;
     }
@@ -253,15 +256,11 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
     heads[signer] = head.value();
   }
   // What is held of a revoked signer does not show, whoever remembers it.
-  const auto is_revoked = [this](const archive::SignerId& signer) {
-    const archive::KnownSigner* known = repository_.trust().lookup(signer);
-    return known != nullptr && known->revoked_since;
-  };
   for (const auto& [signer, head] : remembered) {
-    if (is_revoked(signer)) continue;
+    if (is_revoked(repository_.trust(), signer)) continue;
     RETURN_IF_ERROR(check_head(signer, head, found_.links[signer], "this catalog"));
   }
-  if (own && own_head && !is_revoked(*own)) {
+  if (own && own_head && !is_revoked(repository_.trust(), *own)) {
     RETURN_IF_ERROR(
         check_head(*own, *own_head, found_.links[*own], "this host's key vault"));
   }

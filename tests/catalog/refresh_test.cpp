@@ -236,6 +236,9 @@ TEST_CASE("a keeper's record that does not say what it must is refused by rule R
   SECTION("no number") {
     CHECK(removed(signer + " one " + zero + " " + zero) == "R18");
   }
+  SECTION("a number that is none of a record") {
+    CHECK(removed(signer + " 99999999999999999999 " + zero + " " + zero) == "R18");
+  }
   SECTION("a number and more") {
     CHECK(removed(signer + " 1x " + zero + " " + zero) == "R18");
   }

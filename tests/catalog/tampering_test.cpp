@@ -251,3 +251,22 @@ TEST_CASE("what a revoked host wrote since then is held, and stops nothing",
   REQUIRE(scene.refresh(*anew));
   CHECK(anew->list("").value().size() == 2);
 }
+
+TEST_CASE("a signer that is not believed any more is missed, not revoked",
+          "[catalog][trust]") {
+  CatalogScene scene;
+  support::Host guest;
+  REQUIRE(scene.anna.vault.trust("guest", guest.key().public_key()));
+  auto record = support::next_record(scene.open(), guest.id(), "note", at(100));
+  support::must(
+      put_record(*scene.repository.store(), record, support::signed_by(guest.key())));
+  const auto catalog = scene.memory();
+  const archive::RepositoryKeys keys = scene.keys();
+  const auto trusting = support::must(scene.repository.open(&scene.anna.vault));
+  REQUIRE(catalog->refresh(trusting, &keys, {}, {}, Unbelieved::kSkip));
+  CHECK(catalog->head(guest.id()).value().sequence == 1);
+  CHECK(rule_of(refused(scene, *catalog)) == "R9");
+  const auto going_on = scene.refresh(*catalog, Unbelieved::kSkip);
+  REQUIRE_FALSE(going_on);
+  CHECK(rule_of(going_on.error()) == "R17");
+}
