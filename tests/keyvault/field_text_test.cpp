@@ -23,6 +23,10 @@ TEST_CASE("text from Windows tools is read as UTF-8", "[keyvault]") {
     CHECK(read_field_text(support::from_hex("feff 0061 00e4 20ac d834 dd1e")).value() ==
           expected);
   }
+  SECTION("the units on both sides of the surrogates") {
+    CHECK(read_field_text(support::from_hex("feff d7ff e000 ff21")).value() ==
+          "\xed\x9f\xbf\xee\x80\x80\xef\xbc\xa1");
+  }
   SECTION("nothing") { CHECK(read_field_text({}).value().empty()); }
 }
 
