@@ -181,7 +181,7 @@ base::Result<bool> Reading::is_known(const std::string& name, Query& query) cons
 // What was read before an error is kept: the next refresh need not read it again.
 base::Status Reading::read_new_volumes() {
   ASSIGN_OR_RETURN(VolumeBatch batch, VolumeBatch::begin(database_));
-  const auto read = read_into(batch);
+  auto read = read_into(batch);
   RETURN_IF_ERROR(write(batch));
   return read;
 }
