@@ -182,8 +182,8 @@ base::Result<bool> Reading::is_known(const std::string& name, Query& query) cons
 base::Status Reading::read_new_volumes() {
   ASSIGN_OR_RETURN(VolumeBatch batch, VolumeBatch::begin(database_));
   auto read = read_into(batch);
-  RETURN_IF_ERROR(write(batch));
-  return read;
+  auto written = write(batch);
+  return read ? written : read;
 }
 
 base::Status Reading::read_into(VolumeBatch& batch) {
