@@ -102,9 +102,9 @@ base::Status VolumeBatch::add(ReadVolume read) {
 
 base::Result<std::vector<base::Error>> VolumeBatch::write(const archive::Trust& trust) {
   std::vector<base::Error> refused;
-  // Gone also when it fails: to try the same again would fail in the same way.
+  // Gone also when it fails: to try the same again would fail in the same way. Numbers
+  // of keys go on, so that chunks left from a failure fit no key.
   const std::vector<Added> volumes = std::exchange(volumes_, {});
-  key_count_ = 0;
   chunk_count_ = 0;
   if (volumes.empty()) return refused;
   ASSIGN_OR_RETURN(Transaction transaction,

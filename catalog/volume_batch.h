@@ -51,7 +51,7 @@ class VolumeBatch {
 
   const Database* database_;
   std::vector<Added> volumes_;
-  std::uint64_t key_count_ = 0;
+  std::uint64_t key_count_ = 0;  ///< Of all that was ever added.
   std::uint64_t chunk_count_ = 0;
 };
 

@@ -127,4 +127,13 @@ TEST_CASE("a batch that cannot be written leaves nothing, and is not tried again
   CHECK(scene.count("chunk") == 0);
   CHECK(support::must(batch.write(scene.trust)).empty());
   CHECK(scene.count("volume") == 0);
+
+  // Nor does what failed come in with what is added next.
+  support::must(
+      scene.database.execute("DROP TRIGGER IF EXISTS odd;"
+                             "PRAGMA max_page_count = 1000000"));
+  REQUIRE(batch.add(RowsScene::with_chunks(RowsScene::volume(3, scene.anna), 'e')));
+  REQUIRE(support::must(batch.write(scene.trust)).empty());
+  CHECK(scene.count("volume") == 1);
+  CHECK(scene.count("chunk") == 1);
 }
