@@ -29,16 +29,10 @@ bool is_revoked(const archive::Trust& trust, const archive::SignerId& signer) {
 }
 
 // Whether a volume or its snapshot was refused because its signer was revoked before it
-// wrote it: rules V11 and S2 name a signer that is known, and only not any more.
-bool is_held(const Error& error, const archive::Trust& trust) {
-  const auto& places = error.places();
-  const auto has = [&](const char* rule) {
-    return std::ranges::find(places, Error::Place{"rule", rule}) != places.end();
-  };
-  const auto signer = std::ranges::find(places, "signer", &Error::Place::kind);
-  if (signer == places.end() || !(has("V11") || has("S2"))) return false;
-  const auto id = archive::SignerId::parse(signer->name);
-  return id && is_revoked(trust, id.value());
+// wrote it (rules V11 and S2): the error says since when.
+bool is_held(const Error& error) {
+  return std::ranges::find(error.places(), "revoked since", &Error::Place::kind) !=
+         error.places().end();
 }
 
 base::Result<ReadVolume> read_object(const archive::Repository& repository,
@@ -218,7 +212,7 @@ base::Status Reading::disbelieve_volume(Error error) {
   const ErrorCode code = error.code();
   if (code == ErrorCode::kNotFound) return base::Done{};  // Removed since the listing.
   if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnsupported) return error;
-  if (is_held(error, repository_.trust())) {
+  if (is_held(error)) {
     skipped_.push_back(std::move(error));
     return base::Done{};
   }

@@ -1,5 +1,7 @@
 #include "catalog/volume_batch.h"
 
+#include <algorithm>
+
 namespace sealift::catalog {
 
 namespace {
@@ -57,8 +59,8 @@ void drop_what_no_row_needs(ReadVolume& read) {
 
 // Not SQLite's word that the catalog is damaged.
 bool is_refusal(const base::Error& error) {
-  return error.code() == base::ErrorCode::kCorrupt && !error.places().empty() &&
-         error.places().front().kind == "rule";
+  return std::ranges::find(error.places(), "rule", &base::Error::Place::kind) !=
+         error.places().end();
 }
 
 }  // namespace
