@@ -108,8 +108,9 @@ class Walk {
         enrol(signers, enrolment.value(), record->created);
       }
     }
-    for (KnownSigner& known : signers)
+    for (KnownSigner& known : signers) {
       known.revoked_since = revoked_since(known.key.id());
+    }
     return signers;
   }
 

@@ -106,22 +106,29 @@ CREATE TABLE head(
 ) STRICT, WITHOUT ROWID;
 )"};
 
-// Without the lock that writing takes: another process may hold it for a minute.
-base::Result<bool> is_of_today(const Database& database) {
-  ASSIGN_OR_RETURN(const std::int64_t application,
-                   database.integer("PRAGMA application_id"));
-  ASSIGN_OR_RETURN(const std::int64_t version, database.integer("PRAGMA user_version"));
-  return application == kApplication && version == kSchemaVersion;
+struct Marks {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+};
+
+base::Result<Marks> read_marks(const Database& database) {
+  Marks marks;
+  ASSIGN_OR_RETURN(marks.application, database.integer("PRAGMA application_id"));
+  ASSIGN_OR_RETURN(marks.version, database.integer("PRAGMA user_version"));
+  return marks;
 }
 
 base::Status migrate(const Database& database) {
-  ASSIGN_OR_RETURN(const bool is_migrated, is_of_today(database));
-  if (is_migrated) return base::Done{};
+  // First without the lock that writing takes: another process may hold it for a
+  // minute.
+  ASSIGN_OR_RETURN(const Marks found, read_marks(database));
+  if (found.application == kApplication && found.version == kSchemaVersion) {
+    return base::Done{};
+  }
   ASSIGN_OR_RETURN(Transaction transaction,
                    Transaction::begin(database, Transaction::Kind::kWrite));
-  ASSIGN_OR_RETURN(const std::int64_t application,
-                   database.integer("PRAGMA application_id"));
-  ASSIGN_OR_RETURN(const std::int64_t version, database.integer("PRAGMA user_version"));
+  ASSIGN_OR_RETURN(const Marks marks, read_marks(database));
+  const auto& [application, version] = marks;
   ASSIGN_OR_RETURN(const std::int64_t tables,
                    database.integer("SELECT count(*) FROM sqlite_schema"));
   const bool is_new = application == 0 && version == 0 && tables == 0;

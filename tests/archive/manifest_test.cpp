@@ -26,10 +26,13 @@ TEST_CASE("a manifest is refused by the rule it breaks", "[archive][format]") {
     return rule_of_text(to_json_text(manifest, id_key));
   };
   const std::string text = to_json_text(good, id_key);
+  const auto changed = [&](std::string whole, std::string_view from,
+                           std::string_view to) {
+    whole.replace(whole.find(from), from.size(), to);
+    return rule_of_text(whole);
+  };
   const auto with_text = [&](std::string_view from, std::string_view to) {
-    std::string changed = text;
-    changed.replace(changed.find(from), from.size(), to);
-    return rule_of_text(changed);
+    return changed(text, from, to);
   };
   CHECK(rule_of_text(text).empty());
   CHECK(rule_of_text("") == "M1");
@@ -89,14 +92,10 @@ TEST_CASE("a manifest is refused by the rule it breaks", "[archive][format]") {
   good.components[0].scope = IdScope::kPrivate;
   good.protection_keys.resize(1);
   const std::string other_text = to_json_text(good, id_key);
-  const auto with_other_text = [&](std::string_view from, std::string_view to) {
-    std::string changed = other_text;
-    changed.replace(changed.find(from), from.size(), to);
-    return rule_of_text(changed);
-  };
   CHECK(rule_of_text(other_text).empty());
-  CHECK(with_other_text("\"scope\":\"private\"", "\"scope\":\"everybody\"") == "M3");
-  CHECK(with_other_text("\"usage\":", "\"path\":\"\",\"usage\":") == "M1");
+  CHECK(changed(other_text, "\"scope\":\"private\"", "\"scope\":\"everybody\"") ==
+        "M3");
+  CHECK(changed(other_text, "\"usage\":", "\"path\":\"\",\"usage\":") == "M1");
   CHECK(with_text("\"host\":", "\"guest\":1,\"host\":") == "M1");
   CHECK(with_text("\"versions\":{\"qemu\":\"7.2\"}", "\"versions\":[]") == "M1");
   CHECK(with_text("\"protection_keys\":[]", "\"protection_keys\":{}") == "M1");
