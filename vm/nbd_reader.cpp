@@ -54,6 +54,12 @@ int note_extents(void* user_data, const char* context, std::uint64_t /*offset*/,
   return 0;
 }
 
+// Called by libnbd, which fills the buffer by itself.
+int note_chunk(void* /*user_data*/, const void* /*chunk*/, std::size_t /*count*/,
+               std::uint64_t /*offset*/, unsigned /*status*/, int* /*error*/) {
+  return 0;
+}
+
 }  // namespace
 
 base::Result<base::FileDescriptor> make_socket() {
@@ -107,6 +113,7 @@ base::Result<std::unique_ptr<NbdReader>> NbdReader::open(base::FileDescriptor so
   const std::int64_t size = nbd_get_size(handle);
   if (size < 0) return nbd_error("cannot learn the disk's size over NBD");
   reader->size_ = static_cast<std::uint64_t>(size);
+  reader->has_whole_answers_ = nbd_can_df(handle) == 1;
   if (!bitmap.empty() && nbd_can_meta_context(handle, bitmap_context) != 1) {
     return base::Error(base::ErrorCode::kIo,
                        "the NBD server does not say what changed on the disk");
@@ -147,8 +154,19 @@ base::Result<std::vector<Extent>> NbdReader::changes(std::uint64_t offset,
   return ask(bitmap_context_, kIsDirty, false, offset, size);
 }
 
+// Of a read that may be answered in fragments QEMU 7.2 does not answer that it failed:
+// it hangs up, and a bad place on the disk looks like a QEMU that died.
+int NbdReader::pread(std::uint64_t offset, std::span<std::byte> bytes) {
+  if (!has_whole_answers_) {
+    return nbd_pread(handle_.get(), bytes.data(), bytes.size(), offset, 0);
+  }
+  const nbd_chunk_callback callback{note_chunk, nullptr, nullptr};
+  return nbd_pread_structured(handle_.get(), bytes.data(), bytes.size(), offset,
+                              callback, LIBNBD_CMD_FLAG_DF);
+}
+
 base::Status NbdReader::read(std::uint64_t offset, std::span<std::byte> bytes) {
-  if (nbd_pread(handle_.get(), bytes.data(), bytes.size(), offset, 0) != 0) {
+  if (pread(offset, bytes) != 0) {
     return answered_error(handle_.get(), "cannot read the disk")
         .at("offset", std::to_string(offset));
   }

@@ -42,12 +42,14 @@ class NbdReader final : public DiskReader {
   using NbdHandle = base::Handle<nbd_handle, nbd_close>;
 
   NbdReader() = default;
+  int pread(std::uint64_t offset, std::span<std::byte> bytes);
   base::Result<std::vector<Extent>> ask(const std::string& context,
                                         std::uint32_t wanted_flag, bool is_hole_if_set,
                                         std::uint64_t offset, std::uint64_t size);
   NbdHandle handle_;
   std::string bitmap_context_;  // Empty: none.
   std::uint64_t size_ = 0;
+  bool has_whole_answers_ = false;
 };
 
 }  // namespace sealift::vm

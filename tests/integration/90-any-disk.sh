@@ -180,6 +180,30 @@ refused broken 'an image that is damaged inside' 'where: .*disk vdb, file .*brok
 mv "$images/aside" "$images/broken-data.qcow2"
 sealift A backup tl-broken
 exits 0 'with its image back, it is backed up'
+# A disk with a bad place, 5 MB from its start: to the kernel, and to QEMU, like a worn one.
+head -c 8M /dev/urandom > "$images/worn.content"
+in_cluster A mkdir -p /mnt/worn
+# shellcheck disable=SC2016
+in_cluster A setsid nbdfuse -o allow_other /mnt/worn/disk.raw --command nbdkit -s eval get_size='echo 8M' \
+  pread='if [ $(($3 + $4)) -gt 5000000 ]; then echo EIO worn >&2; exit 1; fi
+    dd if='"$BED_IMAGES/worn.content"' iflag=skip_bytes,count_bytes skip=$4 count=$3 status=none' \
+  pwrite='dd of='"$BED_IMAGES/worn.content"' oflag=seek_bytes conv=notrunc seek=$4 status=none' > "$WORK/nbdfuse" 2>&1 &
+echo /mnt/worn >> "$BED/A/mounts"
+for ((i = 0; i < 100; i++)); do
+  if in_cluster A test -s /mnt/worn/disk.raw; then break; fi
+  sleep 0.1
+done
+bed_guest A worn --idle --extra "<disk type='file' device='disk'><driver name='qemu' type='raw'/>
+  <source file='/mnt/worn/disk.raw'><seclabel model='dac' relabel='no'/></source><target dev='vdc' bus='virtio'/></disk>"
+refused worn 'a bad place on a disk' 'where: .*disk vdc, file /mnt/worn/disk.raw|where: .*file /mnt/worn/disk.raw, disk vdc'
+says 'with the offset' 'offset [4-7][0-9]{6}$'
+bed_start A worn
+bed_wait_console A worn 'No bootable option' > /dev/null
+refused worn 'a bad place on the disk of a running VM' 'cannot read the disk'
+says 'with the offset' 'offset [4-7][0-9]{6}$'
+a_is_clean worn 'after the refusal'
+is 'and the VM runs' running "$(vsh A domstate "$(bed_uuid worn)")"
+vsh A destroy "$(bed_uuid worn)" > /dev/null
 bed_guest A nodevice --idle --extra "$(block_xml /dev/sealift-no-such-device vdc)"
 refused nodevice 'a missing block device' 'where: .*disk vdc, file /dev/sealift-no-such-device'
 bed_guest A noimage --idle --extra "$(rbd_xml no-such-image vdc)"
