@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <mutex>
 #include <random>
 #include <set>
 #include <vector>
@@ -23,14 +25,13 @@ base::Result<std::mt19937_64> seeded() {
 }
 
 // Numbers of chunks, in order: pages are then opened once.
-base::Result<std::vector<std::uint64_t>> draw(std::uint64_t chunks,
-                                              std::uint64_t wanted) {
+std::vector<std::uint64_t> draw(std::uint64_t chunks, std::uint64_t wanted,
+                                std::mt19937_64& random) {
   std::vector<std::uint64_t> numbers;
   if (chunks <= wanted) {
     for (std::uint64_t number = 0; number < chunks; ++number) numbers.push_back(number);
     return numbers;
   }
-  ASSIGN_OR_RETURN(std::mt19937_64 random, seeded());
   std::uniform_int_distribution<std::uint64_t> any(0, chunks - 1);
   std::set<std::uint64_t> drawn;
   while (drawn.size() < wanted) drawn.insert(any(random));
@@ -38,64 +39,99 @@ base::Result<std::vector<std::uint64_t>> draw(std::uint64_t chunks,
   return numbers;
 }
 
+// Numbers of chunks that are called unchanged.
+class Picked {
+ public:
+  Picked(std::uint64_t wanted, std::mt19937_64& random)
+      : wanted_(wanted), random_(random) {}
+
+  void add_data(std::uint64_t number) { data_.insert(number); }
+  void add_hole(std::uint64_t number) { holes_.insert(number); }
+
+  bool is_enough() const {
+    return data_.size() >= wanted_ / 2 && data_.size() + holes_.size() >= wanted_;
+  }
+
+  // All that held data, and of the holes what is then wanted still.
+  std::vector<std::uint64_t> numbers() const {
+    std::vector<std::uint64_t> found(data_.begin(), data_.end());
+    std::ranges::sample(holes_, std::back_inserter(found),
+                        static_cast<std::ptrdiff_t>(
+                            wanted_ - std::min<std::uint64_t>(wanted_, found.size())),
+                        random_);
+    std::ranges::sort(found);
+    return found;
+  }
+
+ private:
+  const std::uint64_t wanted_;
+  std::mt19937_64& random_;
+  std::set<std::uint64_t> data_;
+  std::set<std::uint64_t> holes_;
+};
+
+base::Error stopped() {
+  return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
+}
+
 class Sample {
  public:
   Sample(vm::TrackedDisk& disk, archive::TreeView& earlier,
-         const archive::KnownChunks& known,
-         const std::function<void(std::size_t)>& spent)
-      : disk_(disk),
-        earlier_(earlier),
-        known_(known),
-        spent_(spent),
-        buffer_(earlier.shape().chunk_size()) {}
+         const archive::KnownChunks& known, Picked& picked)
+      : disk_(disk), earlier_(earlier), known_(known), picked_(picked) {}
 
   const SampleReport& report() const { return report_; }
-  std::uint64_t blocks_with_data() const { return blocks_with_data_; }
-  bool is_over() const { return report_.differs_at || report_.missing_at; }
 
-  base::Status check(const std::vector<std::uint64_t>& numbers,
-                     const std::stop_token& stop) {
+  base::Status pick(const std::vector<std::uint64_t>& numbers,
+                    const std::stop_token& stop) {
     for (const std::uint64_t number : numbers) {
-      if (is_over()) break;
-      if (stop.stop_requested()) {
-        return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
-      }
-      RETURN_IF_ERROR(check_one(number));
+      if (report_.missing_at) break;
+      if (stop.stop_requested()) return stopped();
+      RETURN_IF_ERROR(pick_one(number));
     }
     return base::Done{};
   }
 
+  base::Status compare(unsigned jobs, const std::function<void(std::size_t)>& spent,
+                       const std::stop_token& stop) {
+    std::mutex mutex;  // Guards earlier_ and report_.
+    const std::uint32_t chunk_size = earlier_.shape().chunk_size();
+    const auto look = [&](std::uint64_t offset, base::ByteView bytes) -> base::Status {
+      if (spent) spent(bytes.size());
+      const std::scoped_lock lock(mutex);
+      if (report_.differs_at) return base::Done{};
+      ASSIGN_OR_RETURN(const bool is_as_before,
+                       earlier_.holds(offset / chunk_size, bytes));
+      ++report_.blocks;
+      if (!is_as_before) report_.differs_at = offset;
+      return base::Done{};
+    };
+    return disk_.read_picked(picked_.numbers(), chunk_size, jobs, look, stop);
+  }
+
  private:
-  base::Status check_one(std::uint64_t number) {
+  base::Status pick_one(std::uint64_t number) {
     const archive::TreeShape& shape = earlier_.shape();
     const std::uint64_t offset = number * shape.chunk_size();
-    const auto bytes = std::span(buffer_).first(shape.bytes_in(number));
-    ASSIGN_OR_RETURN(const bool is_unchanged, disk_.is_unchanged(offset, bytes.size()));
+    ASSIGN_OR_RETURN(const bool is_unchanged,
+                     disk_.is_unchanged(offset, shape.bytes_in(number)));
     if (!is_unchanged) return base::Done{};
     ASSIGN_OR_RETURN(const archive::ChunkId id, earlier_.id_at(number));
-    if (!id.is_zero()) {
-      ASSIGN_OR_RETURN(const bool is_stored, known_.contains(id));
-      if (!is_stored) {
-        report_.missing_at = offset;
-        return base::Done{};
-      }
+    if (id.is_zero()) {
+      picked_.add_hole(number);
+      return base::Done{};
     }
-    RETURN_IF_ERROR(disk_.read(offset, bytes));
-    if (spent_) spent_(bytes.size());
-    ASSIGN_OR_RETURN(const bool is_as_before, earlier_.holds(number, bytes));
-    ++report_.blocks;
-    if (!id.is_zero()) ++blocks_with_data_;
-    if (!is_as_before) report_.differs_at = offset;
+    ASSIGN_OR_RETURN(const bool is_stored, known_.contains(id));
+    if (!is_stored) report_.missing_at = offset;
+    picked_.add_data(number);
     return base::Done{};
   }
 
   vm::TrackedDisk& disk_;
   archive::TreeView& earlier_;
   const archive::KnownChunks& known_;
-  const std::function<void(std::size_t)>& spent_;
-  base::Bytes buffer_;
+  Picked& picked_;
   SampleReport report_;
-  std::uint64_t blocks_with_data_ = 0;
 };
 
 }  // namespace
@@ -103,22 +139,23 @@ class Sample {
 base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         archive::TreeView& earlier,
                                         const archive::KnownChunks& known,
+                                        unsigned jobs,
                                         const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop) {
   const std::uint64_t chunks = earlier.shape().chunks();
   const std::uint64_t wanted = std::max(kLeastBlocks, (chunks + kOneIn - 1) / kOneIn);
-  Sample sample(disk, earlier, known, spent);
+  ASSIGN_OR_RETURN(std::mt19937_64 random, seeded());
+  Picked picked(wanted, random);
+  Sample sample(disk, earlier, known, picked);
   // The end of an image that was shrunk and grown again is zeros, and nobody's change.
   ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last, earlier.last_data());
-  if (last) RETURN_IF_ERROR(sample.check({*last}, stop));
+  if (last) RETURN_IF_ERROR(sample.pick({*last}, stop));
   const int draws = chunks <= wanted ? 1 : kMostDraws;
-  for (int i = 0; i < draws && !sample.is_over(); ++i) {
-    if (sample.report().blocks >= wanted && sample.blocks_with_data() >= wanted / 2) {
-      break;
-    }
-    ASSIGN_OR_RETURN(const std::vector<std::uint64_t> numbers, draw(chunks, wanted));
-    RETURN_IF_ERROR(sample.check(numbers, stop));
+  for (int i = 0; i < draws && !picked.is_enough() && !sample.report().missing_at;
+       ++i) {
+    RETURN_IF_ERROR(sample.pick(draw(chunks, wanted, random), stop));
   }
+  if (!sample.report().missing_at) RETURN_IF_ERROR(sample.compare(jobs, spent, stop));
   return sample.report();
 }
 

@@ -21,15 +21,17 @@ struct SampleReport {
   std::optional<std::uint64_t> missing_at;
 };
 
-/// Reads chunks that `disk` calls unchanged, drawn at random, and looks for them in
-/// `earlier`, a tree of the same size, until 64 or one in a thousand were compared,
-/// whichever is more, and half of them held data; gives up drawing after eight times as
-/// many. Of a small disk all are compared, of any disk the last that holds data.
-/// spent  Told what was read, as it is read.
+/// Reads chunks that `disk` calls unchanged, drawn at random, `jobs` at once, and looks
+/// for them in `earlier`, a tree of the same size: 64 or one in a thousand, whichever
+/// is more, half of them with data if eight times as many draws find so many. Of a
+/// small disk all are compared, of any disk the last that holds data.
+///
+/// spent  Told what was read, as it is read, from several threads at once.
 /// errors  As TrackedDisk, TreeView and KnownChunks; kInterrupted.
 base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         archive::TreeView& earlier,
                                         const archive::KnownChunks& known,
+                                        unsigned jobs,
                                         const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop);
 

@@ -85,7 +85,7 @@ class DiskStorer {
     }
     ASSIGN_OR_RETURN(archive::TreeView earlier, tracking_.earlier->view(*component));
     auto sample = check_sample(
-        *source.changes(), earlier, known_,
+        *source.changes(), earlier, known_, jobs_,
         [this](std::size_t bytes) { pace_.keep(bytes, writer_); }, stop_);
     if (!sample) {
       if (!is_no_longer_there(sample.error())) return std::move(sample).error();

@@ -1,6 +1,8 @@
 #include "backup/vm_snapshot.h"
 
 #include <algorithm>
+#include <functional>
+#include <future>
 
 #include "backup/change_tracking.h"
 #include "backup/earlier_part.h"
@@ -166,6 +168,9 @@ class SnapshotTaker {
                          capture->instant(), archive_options()));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
+    // Programs that are asked take as long as a small disk.
+    versions_ = std::async(std::launch::async, vm::host_versions,
+                           std::cref(environment_.connection));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
     auto stored = capture->finish();
     if (stored) stored = commit(*writer, *capture, description, std::move(protection));
@@ -351,7 +356,7 @@ class SnapshotTaker {
     if (capture.has_checkpoint()) manifest.consistency[kCheckpointFact] = checkpoint_;
     manifest.consistency["pause_milliseconds"] =
         std::to_string(capture.pause().count());
-    for (auto& [program, version] : vm::host_versions(environment_.connection)) {
+    for (auto& [program, version] : versions_.get()) {
       manifest.versions[program] = version;
     }
     manifest.versions["sealift"] = SEALIFT_VERSION;
@@ -383,6 +388,7 @@ class SnapshotTaker {
   std::string checkpoint_;
   std::vector<vm::MissingPart> missing_;
   StoredDisks stored_;
+  std::future<std::vector<std::pair<std::string, std::string>>> versions_;
   TakenSnapshot taken_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -154,13 +155,23 @@ class RunningCapture final : public Capture {
 
   // QEMU would make them while the guest stands still, at 50 ms and more each.
   base::Status make_files_for_qemu() {
+    std::vector<std::future<base::Status>> made;
     auto scratch = plan_.traces.scratch_files.begin();
     auto overlay = plan_.traces.overlays.begin();
     for (const auto& [disk, way] : plan_.disks) {
-      if (way == Way::kPull) RETURN_IF_ERROR(make_image(*scratch++, disk.size));
-      if (way == Way::kOverlay) RETURN_IF_ERROR(make_overlay(*overlay++, disk));
+      if (way == Way::kPull) {
+        made.push_back(
+            std::async(std::launch::async, make_image, *scratch++, disk.size));
+      }
+      if (way == Way::kOverlay) {
+        made.push_back(std::async(std::launch::async, make_overlay, *overlay++, disk));
+      }
     }
-    return base::Done{};
+    base::Status status = base::Done{};
+    for (std::future<base::Status>& one : made) {
+      if (auto found = one.get(); !found && status) status = std::move(found);
+    }
+    return status;
   }
 
   base::Status hold_still(const VmDescription& vm) {

@@ -1,19 +1,24 @@
 #include "vm/changed_pieces.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace sealift::vm {
 
 namespace {
 
-// For read_pieces(): what did not change counts as hole.
-class ChangedPieces final : public DiskReader {
- public:
-  explicit ChangedPieces(NbdReader& reader) : reader_(reader) {}
+using Extents = base::Result<std::vector<Extent>>;
+using ExtentsOf =
+    std::function<Extents(NbdReader&, std::uint64_t offset, std::uint64_t size)>;
 
-  base::Result<std::vector<Extent>> extents(std::uint64_t offset,
-                                            std::uint64_t size) override {
-    return reader_.changes(offset, size);
+// For read_pieces(): what is not wanted counts as hole.
+class WantedPieces final : public DiskReader {
+ public:
+  WantedPieces(NbdReader& reader, const ExtentsOf& wanted)
+      : reader_(reader), wanted_(wanted) {}
+
+  Extents extents(std::uint64_t offset, std::uint64_t size) override {
+    return wanted_(reader_, offset, size);
   }
   base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
     return reader_.read(offset, bytes);
@@ -21,7 +26,23 @@ class ChangedPieces final : public DiskReader {
 
  private:
   NbdReader& reader_;
+  const ExtentsOf& wanted_;
 };
+
+base::Status read_wanted(const std::vector<std::unique_ptr<NbdReader>>& readers,
+                         const ExtentsOf& wanted, unsigned jobs, std::uint64_t size,
+                         std::uint32_t piece_size, const PieceSink& sink,
+                         const Progress& progress, const std::stop_token& stop) {
+  const std::size_t count = std::min<std::size_t>(readers.size(), std::max(jobs, 1U));
+  std::vector<WantedPieces> pieces;
+  pieces.reserve(count);  // They stay where they are: `used` points to them.
+  std::vector<DiskReader*> used;
+  used.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    used.push_back(&pieces.emplace_back(*readers[i], wanted));
+  }
+  return read_pieces(used, size, piece_size, sink, progress, stop);
+}
 
 }  // namespace
 
@@ -30,15 +51,26 @@ base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& 
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress,
                                  const std::stop_token& stop) {
-  const std::size_t count = std::min<std::size_t>(readers.size(), std::max(jobs, 1U));
-  std::vector<ChangedPieces> pieces;
-  pieces.reserve(count);  // They stay where they are: `used` points to them.
-  std::vector<DiskReader*> used;
-  used.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    used.push_back(&pieces.emplace_back(*readers[i]));
-  }
-  return read_pieces(used, size, piece_size, sink, progress, stop);
+  return read_wanted(readers, &NbdReader::changes, jobs, size, piece_size, sink,
+                     progress, stop);
+}
+
+base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+                                unsigned jobs, std::uint64_t size,
+                                std::uint32_t piece_size,
+                                const std::vector<std::uint64_t>& numbers,
+                                const PieceSink& sink, const std::stop_token& stop) {
+  const auto wanted = [&](NbdReader& /*reader*/, std::uint64_t offset,
+                          std::uint64_t limit) -> Extents {
+    const auto next = std::ranges::lower_bound(numbers, offset / piece_size);
+    if (next == numbers.end()) return std::vector<Extent>{{limit, true}};
+    const std::uint64_t begin = *next * piece_size;
+    if (begin > offset) {
+      return std::vector<Extent>{{std::min(limit, begin - offset), true}};
+    }
+    return std::vector<Extent>{{std::min(limit, begin + piece_size - offset), false}};
+  };
+  return read_wanted(readers, wanted, jobs, size, piece_size, sink, nullptr, stop);
 }
 
 base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,

@@ -1,4 +1,4 @@
-// What changed on a disk that an NBD server exports beside a dirty bitmap.
+// Some pieces of a disk that an NBD server exports beside a dirty bitmap.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,13 @@ base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& 
                                  unsigned jobs, std::uint64_t size,
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress, const std::stop_token& stop);
+
+/// As TrackedDisk::read_picked(), of a disk of `size` bytes.
+base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+                                unsigned jobs, std::uint64_t size,
+                                std::uint32_t piece_size,
+                                const std::vector<std::uint64_t>& numbers,
+                                const PieceSink& sink, const std::stop_token& stop);
 
 /// As TrackedDisk::is_unchanged().
 base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,

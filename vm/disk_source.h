@@ -5,6 +5,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -35,9 +36,11 @@ class TrackedDisk {
   /// One thread at a time. errors  as DiskSource::read_allocated().
   virtual base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) = 0;
 
-  /// Fills `bytes` from `offset`, all inside the disk, changed or not.
-  /// One thread at a time. errors  as DiskSource::read_allocated().
-  virtual base::Status read(std::uint64_t offset, std::span<std::byte> bytes) = 0;
+  /// As read_changed(), but the pieces with these numbers, which ascend, changed or
+  /// not.
+  virtual base::Status read_picked(const std::vector<std::uint64_t>& numbers,
+                                   std::uint32_t piece_size, unsigned jobs,
+                                   const PieceSink& sink, std::stop_token stop) = 0;
 };
 
 /// Ownership  Belongs to its Capture, which outlives it.

@@ -144,9 +144,12 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
     return found;
   }
 
-  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
+  base::Status read_picked(const std::vector<std::uint64_t>& numbers,
+                           std::uint32_t piece_size, unsigned jobs,
+                           const PieceSink& sink, std::stop_token stop) override {
     RETURN_IF_ERROR(open(kMostReaders));
-    return located(served_readers_.front()->read(offset, bytes));
+    return located(read_picked_pieces(served_readers_, jobs, disk_.size, piece_size,
+                                      numbers, sink, stop));
   }
 
  private:

@@ -51,9 +51,12 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
     return found;
   }
 
-  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
-    if (auto status = connect_all(1); !status) return told(std::move(status));
-    return told(readers_.front()->read(offset, bytes));
+  base::Status read_picked(const std::vector<std::uint64_t>& numbers,
+                           std::uint32_t piece_size, unsigned jobs,
+                           const PieceSink& sink, std::stop_token stop) override {
+    if (auto status = connect_all(jobs); !status) return told(std::move(status));
+    return told(
+        read_picked_pieces(readers_, jobs, size_, piece_size, numbers, sink, stop));
   }
 
  private:

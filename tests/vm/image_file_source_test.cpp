@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <map>
 #include <mutex>
 
 #include "base/byte_count.h"
@@ -116,6 +117,48 @@ TEST_CASE("a qcow2 image is read through its backing file, while others may writ
   CHECK(content.pieces == 2);
   // No lock is held: the VM can be started.
   run({"qemu-io", "-f", "qcow2", "-c", "write 0 64k", top.string()});
+}
+
+TEST_CASE("the pieces that changed are read, or those that are picked", "[vm]") {
+  const support::ScratchFolder folder;
+  const auto path = folder.path() / "noted.qcow2";
+  constexpr std::uint64_t kSize = 100 * kPiece + 4096;
+  run({"qemu-img", "create", "-q", "-f", "qcow2", path, std::to_string(kSize)});
+  run({"qemu-io", "-f", "qcow2", "-c", "write -q -P 0x41 0 1M", path});
+  run({"qemu-img", "bitmap", "--add", "-f", "qcow2", path, "notes"});
+  run({"qemu-io", "-f", "qcow2", "-c", "write -q -P 0x42 192k 4k", path});
+  run({"qemu-io", "-f", "qcow2", "-c", "write -q -z 6M 64k", path});
+  const auto source = open_image_files(disk_of(path, "qcow2"), "notes");
+  TrackedDisk* disk = source->changes();
+  REQUIRE(disk != nullptr);
+  std::mutex mutex;
+  std::map<std::uint64_t, std::string> pieces;
+  const PieceSink sink = [&](std::uint64_t offset,
+                             base::ByteView bytes) -> base::Status {
+    const std::scoped_lock lock(mutex);
+    pieces[offset / kPiece] = base::as_text(bytes);
+    return base::Done{};
+  };
+
+  CHECK_FALSE(disk->is_unchanged(3 * kPiece, kPiece).value());
+  CHECK(disk->is_unchanged(4 * kPiece, kPiece).value());
+  REQUIRE(disk->read_changed(kPiece, 3, sink, nullptr, {}));
+  REQUIRE(pieces.size() == 2);
+  CHECK(pieces.at(3) == std::string(4096, '\x42') + std::string(kPiece - 4096, '\x41'));
+  CHECK(pieces.at(96) == std::string(kPiece, '\0'));
+
+  pieces.clear();
+  REQUIRE(disk->read_picked({0, 3, 4, 90, 100}, kPiece, 3, sink, {}));
+  REQUIRE(pieces.size() == 5);
+  CHECK(pieces.at(0) == std::string(kPiece, '\x41'));
+  CHECK(pieces.at(3).starts_with("\x42"));
+  CHECK(pieces.at(4) == std::string(kPiece, '\x41'));
+  CHECK(pieces.at(90) == std::string(kPiece, '\0'));
+  CHECK(pieces.at(100) == std::string(4096, '\0'));
+
+  pieces.clear();
+  REQUIRE(disk->read_picked({}, kPiece, 3, sink, {}));
+  CHECK(pieces.empty());
 }
 
 TEST_CASE("an image that cannot be read names itself", "[vm]") {
