@@ -52,8 +52,7 @@ base::Result<std::optional<std::uint64_t>> TreeView::last_data() {
   return std::optional(number);
 }
 
-base::Result<bool> TreeView::holds(std::uint64_t number, base::ByteView content) {
-  ASSIGN_OR_RETURN(const ChunkId id, id_at(number));
+bool TreeView::matches(const ChunkId& id, base::ByteView content) {
   if (base::is_all_zero(content)) return id.is_zero();
   return chunk_id_of(ids_, FrameKind::kData, content) == id;
 }

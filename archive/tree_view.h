@@ -29,9 +29,8 @@ class TreeView {
   /// errors  as id_at().
   base::Result<std::optional<std::uint64_t>> last_data();
 
-  /// Whether chunk `number` was stored as `content`, all of the chunk's bytes.
-  /// errors  as id_at().
-  base::Result<bool> holds(std::uint64_t number, base::ByteView content);
+  /// Whether `content`, all of a chunk's bytes, has this id; a hole's are zeros.
+  bool matches(const ChunkId& id, base::ByteView content);
 
  private:
   base::Result<const Page*> page(const ChunkId& id, std::uint32_t level,

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <random>
+#include <ranges>
 #include <set>
 #include <vector>
 
@@ -39,34 +41,54 @@ std::vector<std::uint64_t> draw(std::uint64_t chunks, std::uint64_t wanted,
   return numbers;
 }
 
-// Numbers of chunks that are called unchanged.
+// Chunks that are called unchanged, by their numbers.
 class Picked {
  public:
   Picked(std::uint64_t wanted, std::mt19937_64& random)
       : wanted_(wanted), random_(random) {}
 
-  void add_data(std::uint64_t number) { data_.insert(number); }
-  void add_hole(std::uint64_t number) { holes_.insert(number); }
+  void add(std::uint64_t number, const archive::ChunkId& id) {
+    if (id.is_zero()) {
+      holes_.insert(number);
+    } else {
+      data_.emplace(number, id);
+    }
+  }
 
   bool is_enough() const {
     return data_.size() >= wanted_ / 2 && data_.size() + holes_.size() >= wanted_;
   }
 
-  // All that held data, and of the holes what is then wanted still.
+  // As many as are wanted, half of them with data if there are so many, in order.
   std::vector<std::uint64_t> numbers() const {
-    std::vector<std::uint64_t> found(data_.begin(), data_.end());
-    std::ranges::sample(holes_, std::back_inserter(found),
-                        static_cast<std::ptrdiff_t>(
-                            wanted_ - std::min<std::uint64_t>(wanted_, found.size())),
-                        random_);
+    const std::uint64_t holes = std::min<std::uint64_t>(wanted_, holes_.size());
+    const std::uint64_t data =
+        std::min<std::uint64_t>(data_.size(), std::max(wanted_ / 2, wanted_ - holes));
+    std::vector<std::uint64_t> found;
+    const auto draw_from = [&](const auto& numbers, std::uint64_t count) {
+      std::ranges::sample(numbers, std::back_inserter(found),
+                          static_cast<std::ptrdiff_t>(count), random_);
+    };
+    draw_from(std::views::keys(data_), data);
+    draw_from(holes_, wanted_ - data);
+    // The last one with data is among them whatever is drawn.
+    if (!data_.empty()) found.push_back(data_.rbegin()->first);
     std::ranges::sort(found);
+    const auto twice = std::ranges::unique(found);
+    found.erase(twice.begin(), twice.end());
     return found;
+  }
+
+  // Zero: a hole.
+  archive::ChunkId id_of(std::uint64_t number) const {
+    const auto found = data_.find(number);
+    return found == data_.end() ? archive::ChunkId() : found->second;
   }
 
  private:
   const std::uint64_t wanted_;
   std::mt19937_64& random_;
-  std::set<std::uint64_t> data_;
+  std::map<std::uint64_t, archive::ChunkId> data_;
   std::set<std::uint64_t> holes_;
 };
 
@@ -98,12 +120,11 @@ class Sample {
     const std::uint32_t chunk_size = earlier_.shape().chunk_size();
     const auto look = [&](std::uint64_t offset, base::ByteView bytes) -> base::Status {
       if (spent) spent(bytes.size());
+      const archive::ChunkId id = picked_.id_of(offset / chunk_size);
       const std::scoped_lock lock(mutex);
       if (report_.differs_at) return base::Done{};
-      ASSIGN_OR_RETURN(const bool is_as_before,
-                       earlier_.holds(offset / chunk_size, bytes));
       ++report_.blocks;
-      if (!is_as_before) report_.differs_at = offset;
+      if (!earlier_.matches(id, bytes)) report_.differs_at = offset;
       return base::Done{};
     };
     return disk_.read_picked(picked_.numbers(), chunk_size, jobs, look, stop);
@@ -117,13 +138,10 @@ class Sample {
                      disk_.is_unchanged(offset, shape.bytes_in(number)));
     if (!is_unchanged) return base::Done{};
     ASSIGN_OR_RETURN(const archive::ChunkId id, earlier_.id_at(number));
-    if (id.is_zero()) {
-      picked_.add_hole(number);
-      return base::Done{};
-    }
+    picked_.add(number, id);
+    if (id.is_zero()) return base::Done{};
     ASSIGN_OR_RETURN(const bool is_stored, known_.contains(id));
     if (!is_stored) report_.missing_at = offset;
-    picked_.add_data(number);
     return base::Done{};
   }
 

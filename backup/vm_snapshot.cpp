@@ -168,7 +168,7 @@ class SnapshotTaker {
                          capture->instant(), archive_options()));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
-    // Programs that are asked take as long as a small disk.
+    // Asked while the disks are read: the programs take as long as a small disk.
     versions_ = std::async(std::launch::async, vm::host_versions,
                            std::cref(environment_.connection));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));

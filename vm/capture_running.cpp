@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <future>
 #include <set>
 #include <thread>
@@ -41,6 +42,7 @@ constexpr auto kEventLimit = std::chrono::seconds(2);
 // QEMU's server takes 100 clients (since the fix of CVE-2024-7409).
 constexpr unsigned kMostConnections = 64;
 constexpr unsigned kMostConnectionsOfDisk = 8;
+constexpr std::size_t kMostProgramsAtOnce = 4;
 
 base::Error busy_with_a_job(const std::string& whose) {
   return base::Error(base::ErrorCode::kBusy, "a job runs on the VM already")
@@ -155,22 +157,29 @@ class RunningCapture final : public Capture {
 
   // QEMU would make them while the guest stands still, at 50 ms and more each.
   base::Status make_files_for_qemu() {
-    std::vector<std::future<base::Status>> made;
+    std::deque<std::future<base::Status>> making;
+    base::Status status = base::Done{};
+    const auto wait_until_left = [&](std::size_t left) {
+      while (making.size() > left) {
+        auto made = making.front().get();
+        making.pop_front();
+        if (!made && status) status = std::move(made);
+      }
+    };
     auto scratch = plan_.traces.scratch_files.begin();
     auto overlay = plan_.traces.overlays.begin();
     for (const auto& [disk, way] : plan_.disks) {
+      wait_until_left(kMostProgramsAtOnce - 1);
       if (way == Way::kPull) {
-        made.push_back(
+        making.push_back(
             std::async(std::launch::async, make_image, *scratch++, disk.size));
       }
       if (way == Way::kOverlay) {
-        made.push_back(std::async(std::launch::async, make_overlay, *overlay++, disk));
+        making.push_back(
+            std::async(std::launch::async, make_overlay, *overlay++, disk));
       }
     }
-    base::Status status = base::Done{};
-    for (std::future<base::Status>& one : made) {
-      if (auto found = one.get(); !found && status) status = std::move(found);
-    }
+    wait_until_left(0);
     return status;
   }
 

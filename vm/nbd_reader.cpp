@@ -154,8 +154,8 @@ base::Result<std::vector<Extent>> NbdReader::changes(std::uint64_t offset,
   return ask(bitmap_context_, kIsDirty, false, offset, size);
 }
 
-// Of a read that may be answered in fragments QEMU 7.2 does not answer that it failed:
-// it hangs up, and a bad place on the disk looks like a QEMU that died.
+// QEMU 7.2 hangs up, rather than answer with an error, when a read fails that it may
+// answer in fragments: a bad place on the disk would look like a QEMU that died.
 int NbdReader::pread(std::uint64_t offset, std::span<std::byte> bytes) {
   if (!has_whole_answers_) {
     return nbd_pread(handle_.get(), bytes.data(), bytes.size(), offset, 0);

@@ -63,13 +63,13 @@ TEST_CASE("a disk goes on from an earlier snapshot with what changed alone",
   TreeView view = must(earlier->view(component_of(*earlier, "disk")));
 
   SECTION("the earlier tree knows what a chunk holds, by its id") {
-    CHECK(must(view.holds(0, content.disk[0])));
-    CHECK(must(view.holds(5, content.disk[0])));
-    CHECK_FALSE(must(view.holds(0, content.disk[2])));
-    CHECK_FALSE(must(view.holds(0, repeated(kTestChunkSize, 0))));
-    CHECK(must(view.holds(1, repeated(kTestChunkSize, 0))));
-    CHECK_FALSE(must(view.holds(1, content.disk[0])));
-    CHECK(must(view.holds(7, content.disk[7])));
+    CHECK(view.matches(must(view.id_at(0)), content.disk[0]));
+    CHECK(view.matches(must(view.id_at(5)), content.disk[0]));
+    CHECK_FALSE(view.matches(must(view.id_at(0)), content.disk[2]));
+    CHECK_FALSE(view.matches(must(view.id_at(0)), repeated(kTestChunkSize, 0)));
+    CHECK(view.matches(must(view.id_at(1)), repeated(kTestChunkSize, 0)));
+    CHECK_FALSE(view.matches(must(view.id_at(1)), content.disk[0]));
+    CHECK(view.matches(must(view.id_at(7)), content.disk[7]));
     CHECK(must(view.id_at(1)).is_zero());
   }
   SECTION("only a disk's tree can be looked at so") {

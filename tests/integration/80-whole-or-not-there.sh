@@ -41,7 +41,7 @@ stands() {
   sealift A backup tl-small --repo "$repository" --json
   if [ "$STATUS" != 0 ]; then echo "$ERR"; return 1; fi
   STORED=$(json 'd["stored_bytes"]')
-  evidence check_volumes "$repository" && listed_verify "$repository"
+  evidence check_volumes "$repository" && evidence check_counters "$repository" && listed_verify "$repository"
 }
 listed_verify() {
   sealift A list --repo "$1" --json

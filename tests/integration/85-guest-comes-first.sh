@@ -238,6 +238,8 @@ disturbed() {
   ended
   exits 0 "$tag: $READS read: the guest stands still six times and resets twice meanwhile"
   all_is_well "$tag" "$tag: $READS read: suspend, resume, reset"
+  sealift A show "tl-$tag@latest" --json
+  is "$tag: and what is called read" $READS "$(json 'd["read"]')"
 }
 # came_back: from that, with every tick it had written.
 came_back() {
@@ -376,4 +378,5 @@ for tag in plain iothread; do
   next_run_works "$tag" "$tag: the guest ended"
   unlike "$tag: which has nothing to clean up" 'earlier run' "$ERR"
 done
+ok 'no nonce was used twice in all of that' in_cluster A /usr/bin/python3 "$HERE/evidence/check_counters.py" /mnt/hanging
 finish
