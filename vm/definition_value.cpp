@@ -67,8 +67,8 @@ bool is_lines(std::string_view value) {
 }
 
 bool is_name(std::string_view value) {
-  return !value.empty() && value.size() <= kMaxVmName && is_text(value) &&
-         !holds(value, "/") && value != "." && value != ".." &&
+  return value.size() <= kMaxVmName && is_text(value) && !holds(value, "/") &&
+         value != "." && value != ".." &&
          value.find_first_not_of(' ') != std::string_view::npos;
 }
 

@@ -98,10 +98,47 @@ TEST_CASE("values fit their forms and nothing more", "[vm][definition]") {
       {"/var/log/libvirt/qemu/x.log", "<log file>", true},
       {"/dev/random", "<random device>", true},
       {"/dev/random2", "<random device>", false},
+      {"/usr/share/OVMF/../x", "<firmware>", false},
+      {"/var/log/libvirt/../x", "<log file>", false},
+      {"/run/libvirt/qemu/channel/web/x", "<channel socket>", true},
+      {"/run/libvirt/qemu/channel/../x", "<channel socket>", false},
+      {"0xfg", "<number>", false},
+      {"", "<number>", false},
+      {"-", "<signed number>", false},
+      {"", "<VM name>", false},
+      {"  ", "<VM name>", false},
+      {" a ", "<VM name>", true},
+      {"", "<time zone>", false},
+      {"1.4", "<usb port>", true},
+      {"1..4", "<usb port>", false},
+      {"1.a", "<usb port>", false},
+      {"", "<text>", true},
       {"anything", "<unknown form>", false},
   }));
   CAPTURE(tried.value, tried.form);
   CHECK(value_fits(tried.value, tried.form, {}) == tried.fits);
+}
+
+TEST_CASE("values have a longest length", "[vm][definition]") {
+  struct Limit {
+    std::string form;
+    std::string before;
+    std::size_t most;
+  };
+  const Limit tried = GENERATE(values<Limit>({
+      {"<number>", "", 20},
+      {"<number>", "0x", 20},
+      {"<word>", "", 128},
+      {"<time zone>", "", 128},
+      {"<VM name>", "", 255},
+      {"<text>", "", 4096},
+      {"<lines>", "", 4096},
+      {"<firmware>", "/usr/share/OVMF/", 1024 - 16},
+  }));
+  CAPTURE(tried.form);
+  CHECK(value_fits(tried.before + std::string(tried.most, '1'), tried.form, {}));
+  CHECK_FALSE(
+      value_fits(tried.before + std::string(tried.most + 1, '1'), tried.form, {}));
 }
 
 TEST_CASE("file names from a manifest are safe or not used", "[vm][definition]") {

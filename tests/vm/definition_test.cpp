@@ -244,6 +244,39 @@ TEST_CASE("what a hostile host may write is a blocker that names the element",
   CHECK(std::ranges::find(found, hostile.element) != found.end());
 }
 
+TEST_CASE("a blocker says which of several elements it is, and why",
+          "[vm][definition]") {
+  struct Refused {
+    std::string in_domain;
+    Elements elements;
+    std::string reason;
+  };
+  const Refused refused = GENERATE(values<Refused>({
+      {"<hack/><hack/>", {"hack[1]", "hack[2]"}, "has no such element"},
+      {"<iothreads>2</iothreads><iothreads>2</iothreads>",
+       {"iothreads[2]"},
+       "the element stands twice"},
+      {"<memoryBacking>words</memoryBacking>", {"memoryBacking"}, "has no text there"},
+      {"<iothreads odd='1'>2</iothreads>", {"iothreads"}, "has no attribute odd there"},
+  }));
+  const RebuiltDefinition rebuilt =
+      rebuild_definition(guest(refused.in_domain), target()).value();
+  CHECK(blocked_elements(guest(refused.in_domain)) == refused.elements);
+  REQUIRE_FALSE(rebuilt.blockers.empty());
+  CAPTURE(rebuilt.blockers.front().reason);
+  CHECK(holds(rebuilt.blockers.front().reason, refused.reason));
+}
+
+TEST_CASE("an attribute that stands twice is a blocker", "[vm][definition]") {
+  const RebuiltDefinition rebuilt =
+      rebuild_definition(guest("", "<input type='mouse' type='mouse' bus='usb'/>"),
+                         target())
+          .value();
+  REQUIRE(rebuilt.blockers.size() == 1);
+  CHECK(rebuilt.blockers.front().element == "devices/input[2]");
+  CHECK(holds(rebuilt.blockers.front().reason, "type stands twice"));
+}
+
 TEST_CASE("an element that is refused is not in the rebuilt definition",
           "[vm][definition]") {
   const std::string xml =
@@ -432,6 +465,10 @@ TEST_CASE("the facts of a definition are read for the plan", "[vm][definition]")
   CHECK(facts.tpm_secret == "5ec2e700-0000-4000-8000-000000000001");
   CHECK(read_definition("<domain><name>x</name></domain>").error().code() ==
         base::ErrorCode::kCorrupt);
+  CHECK(read_definition("<domain><uuid>7e57ab1e-0000-4000-8000-000000000001</uuid>"
+                        "</domain>")
+            .error()
+            .code() == base::ErrorCode::kCorrupt);
 }
 
 }  // namespace sealift::vm
