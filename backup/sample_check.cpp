@@ -6,7 +6,6 @@
 #include <map>
 #include <mutex>
 #include <random>
-#include <ranges>
 #include <set>
 #include <vector>
 
@@ -64,19 +63,18 @@ class Picked {
     const std::uint64_t holes = std::min<std::uint64_t>(wanted_, holes_.size());
     const std::uint64_t data =
         std::min<std::uint64_t>(data_.size(), std::max(wanted_ / 2, wanted_ - holes));
-    std::vector<std::uint64_t> found;
+    std::vector<std::uint64_t> with_data;
+    for (const auto& [number, id] : data_) with_data.push_back(number);
+    std::set<std::uint64_t> found;
     const auto draw_from = [&](const auto& numbers, std::uint64_t count) {
-      std::ranges::sample(numbers, std::back_inserter(found),
+      std::ranges::sample(numbers, std::inserter(found, found.end()),
                           static_cast<std::ptrdiff_t>(count), random_);
     };
-    draw_from(std::views::keys(data_), data);
+    draw_from(with_data, data);
     draw_from(holes_, wanted_ - data);
     // The last one with data is among them whatever is drawn.
-    if (!data_.empty()) found.push_back(data_.rbegin()->first);
-    std::ranges::sort(found);
-    const auto twice = std::ranges::unique(found);
-    found.erase(twice.begin(), twice.end());
-    return found;
+    if (!with_data.empty()) found.insert(with_data.back());
+    return {found.begin(), found.end()};
   }
 
   // Zero: a hole.

@@ -210,11 +210,11 @@ TEST_CASE("the last block with data is always among them", "[backup]") {
   TrackedMemory disk(4000, 7);
   EarlierTree tree(disk);
   archive::TreeView earlier = tree.view();
-  const std::uint64_t last = 3999 / 7 * 7;
-  CHECK(earlier.last_data().value() == last);
-  disk.written = {last};
+  constexpr std::uint64_t kLast = 3997;  // The last multiple of 7.
+  CHECK(earlier.last_data().value() == kLast);
+  disk.written = {kLast};
   CHECK(check_sample(disk, earlier, tree, kJobs, nullptr, {}).value().differs_at ==
-        last * kChunk);
+        kLast * kChunk);
 }
 
 TEST_CASE("what the earlier snapshot holds and nobody stores is found", "[backup]") {

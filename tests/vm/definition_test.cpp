@@ -289,7 +289,7 @@ TEST_CASE("an element that is refused is not in the rebuilt definition",
 }
 
 TEST_CASE("--allow-element lets an element through as it is", "[vm][definition]") {
-  const std::string hostdev = "<hostdev mode=\"subsystem\" type=\"usb\" odd=\"1\" />";
+  const std::string hostdev = R"(<hostdev mode="subsystem" type="usb" odd="1" />)";
   DefinitionPlaces places = target();
 
   SECTION("every one of a kind") {

@@ -122,7 +122,7 @@ TEST_CASE("a qcow2 image is read through its backing file, while others may writ
 TEST_CASE("the pieces that changed are read, or those that are picked", "[vm]") {
   const support::ScratchFolder folder;
   const auto path = folder.path() / "noted.qcow2";
-  constexpr std::uint64_t kSize = 100 * kPiece + 4096;
+  constexpr std::uint64_t kSize = std::uint64_t{100} * kPiece + 4096;
   run({"qemu-img", "create", "-q", "-f", "qcow2", path, std::to_string(kSize)});
   run({"qemu-io", "-f", "qcow2", "-c", "write -q -P 0x41 0 1M", path});
   run({"qemu-img", "bitmap", "--add", "-f", "qcow2", path, "notes"});
@@ -140,8 +140,8 @@ TEST_CASE("the pieces that changed are read, or those that are picked", "[vm]") 
     return base::Done{};
   };
 
-  CHECK_FALSE(disk->is_unchanged(3 * kPiece, kPiece).value());
-  CHECK(disk->is_unchanged(4 * kPiece, kPiece).value());
+  CHECK_FALSE(disk->is_unchanged(std::uint64_t{3} * kPiece, kPiece).value());
+  CHECK(disk->is_unchanged(std::uint64_t{4} * kPiece, kPiece).value());
   REQUIRE(disk->read_changed(kPiece, 3, sink, nullptr, {}));
   REQUIRE(pieces.size() == 2);
   CHECK(pieces.at(3) == std::string(4096, '\x42') + std::string(kPiece - 4096, '\x41'));
