@@ -215,7 +215,7 @@ TEST_CASE("a disk larger than memory is read chunk by chunk", "[archive]") {
       },
       1, {}));
   CHECK(found.size() == 2);
-  CHECK(found[3 * kTestChunkSize] == noise(kTestChunkSize, 8));
+  CHECK(found[std::uint64_t{3} * kTestChunkSize] == noise(kTestChunkSize, 8));
   CHECK(found[last_chunk * kTestChunkSize] == tail);
 }
 
@@ -226,9 +226,10 @@ TEST_CASE("a writer that is misused says that the program has a defect", "[archi
     return result.error().code();
   };
   const auto writer = fixture.begin().value();
-  const auto disk =
-      writer->add_component("disk", "vda", IdScope::kShared, 2 * kTestChunkSize)
-          .value();
+  const auto disk = writer
+                        ->add_component("disk", "vda", IdScope::kShared,
+                                        std::uint64_t{2} * kTestChunkSize)
+                        .value();
   const base::Bytes chunk(kTestChunkSize, std::byte{1});
 
   CHECK(code(disk->put(2, chunk)) == base::ErrorCode::kDefect);
@@ -279,8 +280,9 @@ TEST_CASE("ids of a finished volume are forgotten when what lies in it is known"
   const auto put_twice = [&](IdScope scope) {
     const auto writer = must(fixture.begin());
     const bool is_shared = scope == IdScope::kShared;
-    const auto component = must(writer->add_component(
-        is_shared ? "disk" : "runtime-state", "vda", scope, 2 * kTestChunkSize));
+    const auto component =
+        must(writer->add_component(is_shared ? "disk" : "runtime-state", "vda", scope,
+                                   std::uint64_t{2} * kTestChunkSize));
     for (const std::uint64_t number : {0U, 1U}) {
       CHECK(component->put(number, noise(kTestChunkSize, 1)));
     }
