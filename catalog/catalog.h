@@ -40,6 +40,7 @@ struct Snapshot {
 struct RefreshReport {
   std::size_t new_volumes = 0;
   std::vector<base::Error> skipped;  ///< Foreign, unsigned or damaged volumes.
+  std::vector<base::Error> losses;   ///< What is missing; only with kAcceptLoss.
 };
 
 /// How much the repository holds, as far as it is believed.
@@ -51,9 +52,12 @@ struct Totals {
   std::uint64_t vms = 0;    ///< UUIDs, as far as manifests could be read.
 };
 
-/// kStop: the first volume that is not believed is an error (verify, restore, prune).
-/// kSkip: such a volume does not exist for this run and is reported (backup, list).
-enum class Unbelieved { kStop, kSkip };
+/// kStop: the first volume that is not believed is an error (the newest of a VM).
+/// kSkip: such a volume does not exist for this run and is reported (backup, restore).
+/// kAcceptLoss: as kSkip, and so is what is missing, of rules R15 to R17 and R20: what
+/// is still there can be looked at (list, verify), and restored if the operator says
+/// so.
+enum class Unbelieved { kStop, kSkip, kAcceptLoss };
 
 /// Threads: contains(), locate() and add_own_volume() from several at once; the rest
 /// from one.

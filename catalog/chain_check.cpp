@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "archive/rule.h"
+#include "catalog/losses.h"
 
 namespace sealift::catalog {
 
@@ -38,7 +39,8 @@ base::Error gap(const archive::SignerId& signer, std::uint64_t sequence,
                  signer, sequence)
       .next(
           "bring the missing record or archive back from a copy of the repository; "
-          "nothing is removed meanwhile");
+          "nothing is removed meanwhile")
+      .next(kRestoreTheRest);
 }
 
 base::Error fork(const archive::SignerId& signer, const ChainLink& one,
@@ -107,7 +109,8 @@ base::Status check_head(const archive::SignerId& signer,
                    signer, remembered.sequence)
         .next(
             "find out whether the repository was put back from an older copy, and "
-            "bring what is missing back");
+            "bring what is missing back")
+        .next(kRestoreTheRest);
   }
   if (found->digest == remembered.digest) return base::Done{};
   return at_link(

@@ -49,9 +49,8 @@ base::Error vanished(const KnownVolume& volume, const archive::Repository& repos
                             "removed it"),
                      volume, repository)
       .next(
-          "find out who took it away, and bring it back from a copy of the "
-          "repository; what needs it cannot be restored")
-      .next("if its loss is accepted, forget it with `sealift catalog rebuild`");
+          "find out who took it away, and bring it back from a copy of the repository")
+      .next(kRestoreTheRest);
 }
 
 base::Error changed_size(const KnownVolume& volume, std::uint64_t size,
@@ -60,7 +59,8 @@ base::Error changed_size(const KnownVolume& volume, std::uint64_t size,
              broken("R20", "a volume changed: it has " + std::to_string(size) +
                                " bytes now, and had " + std::to_string(volume.size)),
              volume, repository)
-      .next("bring it back from a copy of the repository");
+      .next("bring it back from a copy of the repository")
+      .next(kRestoreTheRest);
 }
 
 base::Error nothing_there(std::size_t known, const archive::Repository& repository) {
@@ -87,7 +87,8 @@ using Wholeness = std::vector<std::pair<archive::ArchiveId, bool>>;
 base::Result<Wholeness> examine_archives(const Database& database,
                                          const archive::Repository& repository,
                                          const Listing& listing,
-                                         const std::set<std::string>& removed) {
+                                         const std::set<std::string>& removed,
+                                         Losses& losses) {
   ASSIGN_OR_RETURN(
       Query snapshots,
       database.prepare("SELECT archive, volumes, vm_name, is_whole FROM snapshot"));
@@ -102,17 +103,21 @@ base::Result<Wholeness> examine_archives(const Database& database,
     for (std::uint32_t number = 1; number <= snapshots.number(1); ++number) {
       const std::string name = archive::volume_name(archive, number);
       ASSIGN_OR_RETURN(const bool is_believed, believed.with(name).next());
-      if (is_believed || removed.contains(name)) continue;
+      const bool is_lost = losses.has_volume(name);
+      if ((is_believed && !is_lost) || removed.contains(name)) continue;
       is_whole = false;
+      if (is_lost) continue;  // Said already.
       if (listing.contains(name)) continue;
       ASSIGN_OR_RETURN(const bool is_missing, is_gone(repository, name));
       if (!is_missing) continue;
       const KnownVolume missing{name, 0, archive, snapshots.text(2)};
-      return with_places(broken("R20", "a volume of an archive is missing"), missing,
-                         repository)
-          .next(
-              "bring it back from a copy of the repository; without it the snapshot "
-              "cannot be restored");
+      RETURN_IF_ERROR(
+          losses.add(with_places(broken("R20", "a volume of an archive is missing"),
+                                 missing, repository)
+                         .next("bring it back from a copy of the repository; without "
+                               "it the snapshot "
+                               "cannot be restored")
+                         .next(kRestoreTheRest)));
     }
     if (is_whole != (snapshots.integer(3) != 0)) {
       wholeness.emplace_back(archive, is_whole);
@@ -125,19 +130,22 @@ base::Result<Wholeness> examine_archives(const Database& database,
 base::Status check_known_volumes(const Database& database,
                                  const archive::Repository& repository,
                                  const Listing& listing,
-                                 const std::set<std::string>& removed) {
+                                 const std::set<std::string>& removed, Losses& losses) {
   ASSIGN_OR_RETURN(const std::vector<KnownVolume> known, known_volumes(database));
   for (const KnownVolume& volume : known) {
     const auto found = listing.find(volume.name);
     if (found != listing.end()) {
       if (found->second == volume.size) continue;
-      return changed_size(volume, found->second, repository);
+      RETURN_IF_ERROR(losses.add_volume(
+          volume.name, changed_size(volume, found->second, repository)));
+      continue;
     }
     ASSIGN_OR_RETURN(const bool is_missing, is_gone(repository, volume.name));
     if (!is_missing) continue;
     if (!removed.contains(volume.name)) {
       if (listing.empty()) return nothing_there(known.size(), repository);
-      return vanished(volume, repository);
+      RETURN_IF_ERROR(losses.add_volume(volume.name, vanished(volume, repository)));
+      continue;
     }
     RETURN_IF_ERROR(delete_volume(database, volume.name));
   }
@@ -147,9 +155,9 @@ base::Status check_known_volumes(const Database& database,
 base::Status check_archives(const Database& database,
                             const archive::Repository& repository,
                             const Listing& listing,
-                            const std::set<std::string>& removed) {
+                            const std::set<std::string>& removed, Losses& losses) {
   ASSIGN_OR_RETURN(const Wholeness wholeness,
-                   examine_archives(database, repository, listing, removed));
+                   examine_archives(database, repository, listing, removed, losses));
   ASSIGN_OR_RETURN(Query update, database.prepare("UPDATE snapshot SET is_whole = ?2 "
                                                   "WHERE archive = ?1"));
   for (const auto& [archive, is_whole] : wholeness) {

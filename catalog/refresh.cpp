@@ -54,7 +54,8 @@ class Reading {
       : database_(database),
         repository_(repository),
         keys_(keys),
-        unbelieved_(unbelieved) {}
+        unbelieved_(unbelieved),
+        losses_(unbelieved == Unbelieved::kAcceptLoss) {}
 
   base::Status run(const std::optional<archive::SignerId>& own,
                    const std::optional<keyvault::ChainHead>& own_head) {
@@ -66,24 +67,29 @@ class Reading {
     }
     ASSIGN_OR_RETURN(found_, read_records(repository_));
     RETURN_IF_ERROR(hold_revoked());
-    RETURN_IF_ERROR(
-        check_known_volumes(database_, repository_, listing_, found_.removed_volumes));
+    RETURN_IF_ERROR(check_known_volumes(database_, repository_, listing_,
+                                        found_.removed_volumes, losses_));
     RETURN_IF_ERROR(sweep_chunks(database_));
     RETURN_IF_ERROR(read_new_volumes());
-    RETURN_IF_ERROR(
-        check_archives(database_, repository_, listing_, found_.removed_volumes));
+    RETURN_IF_ERROR(check_archives(database_, repository_, listing_,
+                                   found_.removed_volumes, losses_));
     return check_chains(own, own_head, remembered);
   }
 
   std::size_t new_volumes() const { return new_volumes_; }
   const std::set<archive::ArchiveId>& attested() const { return found_.attested; }
   std::vector<Error>& skipped() { return skipped_; }
+  Losses& losses() { return losses_; }
 
  private:
   base::Status disbelieve(Error error) {
     if (unbelieved_ == Unbelieved::kStop) return error;
     skipped_.push_back(std::move(error));
     return base::Done{};
+  }
+
+  base::Status lose(Error error) {
+    return losses_.add(std::move(error).at("repository", repository_.store().place()));
   }
 
   base::Result<Heads> read_heads() const;
@@ -110,6 +116,7 @@ class Reading {
   Listing listing_;
   FoundInRecords found_;
   std::vector<Error> skipped_;
+  Losses losses_;
   std::size_t new_volumes_ = 0;
 };
 
@@ -245,18 +252,20 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
     }
     auto head = check_chain(signer, links);
     if (!head) {
-      return std::move(head).error().at("repository", repository_.store().place());
+      RETURN_IF_ERROR(lose(std::move(head).error()));
     }
-    heads[signer] = head.value();
+    heads[signer] = head ? head.value() : unbroken_head(links);
   }
   // What is held of a revoked signer does not show, whoever remembers it.
   for (const auto& [signer, head] : remembered) {
     if (is_revoked(repository_.trust(), signer)) continue;
-    RETURN_IF_ERROR(check_head(signer, head, found_.links[signer], "this catalog"));
+    auto checked = check_head(signer, head, found_.links[signer], "this catalog");
+    if (!checked) RETURN_IF_ERROR(lose(std::move(checked).error()));
   }
   if (own && own_head && !is_revoked(repository_.trust(), *own)) {
-    RETURN_IF_ERROR(
-        check_head(*own, *own_head, found_.links[*own], "this host's key vault"));
+    auto checked =
+        check_head(*own, *own_head, found_.links[*own], "this host's key vault");
+    if (!checked) RETURN_IF_ERROR(lose(std::move(checked).error()));
   }
   ASSIGN_OR_RETURN(const bool was_begun, is_begun());
   for (const auto& [signer, head] : heads) {
@@ -314,11 +323,13 @@ base::Result<RefreshReport> Catalog::refresh(
       return std::move(done).error();
     }
     // Who was unknown, or what was missing, may be explained by records written since.
-    if (!done || (!reading.skipped().empty() && readings == 1)) {
+    if (!done || (!reading.skipped().empty() && readings == 1) ||
+        (!reading.losses().is_empty() && !is_last)) {
       RETURN_IF_ERROR(current.refresh());
       continue;
     }
     report.skipped = std::move(reading.skipped());
+    report.losses = reading.losses().take();
     ASSIGN_OR_RETURN(auto counted, find_counted_keys(state_->database, current.trust(),
                                                      own, reading.attested()));
     const std::lock_guard lock(state_->mutex);

@@ -61,20 +61,22 @@ base::Result<ExitStatus> run_rebuild(const Session& session, const Values& /*val
       RETURN_IF_ERROR(old.value()->clear());
     }
   }
-  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const OpenRepository open,
+                   open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    open.catalog->list(""));
-  for (const base::Error& error : open.skipped) session.report(error);
   if (session.wants_json()) {
     session.answer({{"catalog", file.string()},
                     {"snapshots", snapshots.size()},
-                    {"skipped_volumes", open.skipped.size()}});
+                    {"skipped_volumes", open.skipped.size()},
+                    {"losses", open.losses.size()}});
   } else {
     session.output() << "rebuilt " << base::printable(file.string()) << ": "
                      << snapshots.size()
                      << (snapshots.size() == 1 ? " snapshot\n" : " snapshots\n");
   }
-  return open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything;
+  session.output().flush();
+  return conclude_reading(session, open);
 }
 
 }  // namespace

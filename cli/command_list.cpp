@@ -1,4 +1,6 @@
 // sealift list: the snapshots there are.  Manual: docs/man/sealift-list.1
+#include <algorithm>
+
 #include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/open.h"
@@ -43,11 +45,15 @@ base::Error none_of(const std::string& vm, const OpenRepository& open) {
 base::Result<ExitStatus> run_list(const Session& session, const Values& values) {
   const std::vector<std::string> arguments = values.arguments();
   const std::string vm = arguments.empty() ? "" : arguments.front();
-  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const OpenRepository open,
+                   open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    open.catalog->list(vm));
-  for (const base::Error& error : open.skipped) session.report(error);
-  if (snapshots.empty() && !vm.empty()) return none_of(vm, open);
+  if (snapshots.empty() && !vm.empty()) {
+    ASSIGN_OR_RETURN(const ExitStatus status, conclude_reading(session, open));
+    static_cast<void>(status);
+    return none_of(vm, open);
+  }
   if (session.wants_json()) {
     base::Json list = base::Json::array();
     for (const catalog::Snapshot& snapshot : snapshots) {
@@ -61,10 +67,11 @@ base::Result<ExitStatus> run_list(const Session& session, const Values& values) 
   } else {
     print(session.output(), snapshots);
   }
-  if (!open.keys && !snapshots.empty()) {
+  if (!std::ranges::all_of(snapshots, &catalog::Snapshot::is_opened)) {
     session.warn("names and sizes are sealed; a recovery key opens them: --identity");
   }
-  return open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything;
+  session.output().flush();
+  return conclude_reading(session, open);
 }
 
 }  // namespace
@@ -77,7 +84,8 @@ const Command kList{
     .details =
         "Lists the snapshots of the repository, or of one VM (name or UUID), newest\n"
         "first. SIZE is what the guest sees, STORED what the snapshot added. Volumes\n"
-        "that are not believed are reported; exit status 4 then.\n",
+        "that are not believed are reported, with exit status 4; what is missing, with "
+        "3.\n",
     .examples = "  sealift list web-01 --repo /mnt/backup\n",
     .arguments = {.least = 0, .most = 1},
     .add_options = no_options,

@@ -24,6 +24,8 @@ void add_options(options::options_description& described) {
   add("allow-element",
       options::value<std::vector<std::string>>()->composing()->value_name("ELEMENT"),
       "keep this element of the definition, which the plan blocks");
+  add("accept-loss",
+      "restore a snapshot named by its id although records or volumes are missing");
   add("start", "start the VM when it is back");
   add("dry-run", "print the plan and touch nothing; exit status 5 if it is blocked");
   add("to-directory", text("DIR"),
@@ -148,7 +150,10 @@ base::Result<ExitStatus> restore_to_folder(const Session& session,
 
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
   RETURN_IF_ERROR(check_words(session, values));
-  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(
+      const OpenRepository open,
+      open_for_reading(session,
+                       values.has("accept-loss") ? OnLoss::kReport : OnLoss::kStop));
   ASSIGN_OR_RETURN(const archive::RepositoryKeys* const keys, keys_of(open));
   ASSIGN_OR_RETURN(catalog::Snapshot snapshot,
                    select_snapshot(session, open, values.arguments().front()));

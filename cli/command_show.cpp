@@ -135,7 +135,8 @@ base::Json details_json(const SnapshotDetails& details) {
 }
 
 base::Result<ExitStatus> run_show(const Session& session, const Values& values) {
-  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const OpenRepository open,
+                   open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const catalog::Snapshot snapshot,
                    select_snapshot(session, open, values.arguments().front()));
   ASSIGN_OR_RETURN(const SnapshotDetails details,

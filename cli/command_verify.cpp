@@ -43,7 +43,7 @@ base::Result<std::vector<catalog::Snapshot>> choose(const Session& session,
                                                     const Values& values) {
   if (values.arguments().empty()) {
     ASSIGN_OR_RETURN(std::vector<catalog::Snapshot> all, open.catalog->list(""));
-    if (!all.empty() || !open.skipped.empty()) return all;
+    if (!all.empty() || !open.skipped.empty() || !open.losses.empty()) return all;
     return base::Error(base::ErrorCode::kNotFound, "the repository holds no snapshot")
         .at("repository", open.repository.store().place());
   }
@@ -86,6 +86,10 @@ base::Json to_json(const Found& found) {
   }
   if (found.error) {
     object["error"] = found.error->what();
+    object["where"] = base::Json::object();
+    for (const auto& place : found.error->places()) {
+      object["where"][place.kind] = place.name;
+    }
     object["exit_status"] = static_cast<int>(found.error->code());
   }
   return object;
@@ -110,8 +114,7 @@ base::Result<std::vector<Found>> verify_all(
       continue;
     }
     if (report.error().code() == base::ErrorCode::kInterrupted) return report.error();
-    all.push_back({snapshot, std::nullopt,
-                   std::move(report).error().at("snapshot", short_id(snapshot.id))});
+    all.push_back({snapshot, std::nullopt, std::move(report).error()});
   }
   return all;
 }
@@ -134,12 +137,16 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
     return base::Error(base::ErrorCode::kUsage,
                        "snapshots are named, and --all is given too");
   }
-  ASSIGN_OR_RETURN(const OpenRepository open, open_for_reading(session));
+  ASSIGN_OR_RETURN(const OpenRepository open,
+                   open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    choose(session, open, values));
   ASSIGN_OR_RETURN(const std::vector<Found> all, verify_all(session, open, snapshots));
   std::vector<base::Error> errors;
-  if (values.arguments().empty()) errors = open.skipped;
+  if (values.arguments().empty()) {
+    errors = open.skipped;
+    errors.insert(errors.end(), open.losses.begin(), open.losses.end());
+  }
   base::Json list = base::Json::array();
   int level = kHighestLevel;
   for (const Found& found : all) {

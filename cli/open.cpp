@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "archive/folder_store.h"
+#include "catalog/losses.h"
 #include "cli/passphrase.h"
 
 namespace sealift::cli {
@@ -167,7 +169,7 @@ base::Result<std::unique_ptr<catalog::Catalog>> open_catalog(
   return catalog::Catalog::open_in_memory(repository);
 }
 
-base::Result<OpenRepository> open_for_reading(const Session& session) {
+base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_loss) {
   ASSIGN_OR_RETURN(std::optional<keyvault::KeyVault> vault, open_vault_if_any(session));
   ASSIGN_OR_RETURN(archive::Repository repository,
                    open_repository(session, vault ? &*vault : nullptr));
@@ -189,16 +191,43 @@ base::Result<OpenRepository> open_for_reading(const Session& session) {
   }
   ASSIGN_OR_RETURN(std::unique_ptr<catalog::Catalog> catalog,
                    open_catalog(session, repository.id()));
-  OpenRepository open{std::move(vault), std::move(identity), std::move(repository),
-                      std::move(keys),  std::move(catalog),  {}};
-  auto report = refresh(open, catalog::Unbelieved::kSkip);
+  OpenRepository open{std::move(vault),
+                      std::move(identity),
+                      std::move(repository),
+                      std::move(keys),
+                      std::move(catalog),
+                      {},
+                      {}};
+  auto report =
+      refresh(open, on_loss == OnLoss::kReport ? catalog::Unbelieved::kAcceptLoss
+                                               : catalog::Unbelieved::kSkip);
   if (!report) {
     // A volume that was skipped leaves a gap: the volume says more than the gap.
-    RETURN_IF_ERROR(check_nothing_is_disbelieved(open));
-    return std::move(report).error();
+    auto checked = check_nothing_is_disbelieved(open);
+    base::Error error =
+        checked ? std::move(report).error() : std::move(checked).error();
+    const auto& steps = error.next_steps();
+    if (error.code() == base::ErrorCode::kCorrupt && on_loss == OnLoss::kStop &&
+        std::ranges::find(steps, catalog::kRestoreTheRest) == steps.end()) {
+      error.next(catalog::kRestoreTheRest);
+    }
+    return error;
   }
   open.skipped = std::move(report->skipped);
+  open.losses = std::move(report->losses);
   return open;
+}
+
+base::Result<ExitStatus> conclude_reading(const Session& session,
+                                          const OpenRepository& open) {
+  for (const base::Error& error : open.skipped) session.report(error);
+  if (open.losses.empty()) {
+    return open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything;
+  }
+  for (std::size_t at = 0; at + 1 < open.losses.size(); ++at) {
+    session.report(open.losses[at]);
+  }
+  return open.losses.back();
 }
 
 base::Status check_nothing_is_disbelieved(const OpenRepository& open) {

@@ -53,14 +53,29 @@ struct OpenRepository {
   std::optional<archive::RepositoryKeys> keys;  ///< None: manifests stay closed.
   std::unique_ptr<catalog::Catalog> catalog;    ///< Refreshed.
   std::vector<base::Error> skipped;             ///< Volumes that are not believed.
+  std::vector<base::Error> losses;              ///< What is missing, with kReport.
+};
+
+/// What to do where records or volumes are missing.
+enum class OnLoss {
+  kStop,    ///< Refuse: what is newest cannot be known.
+  kReport,  ///< Go on with what is there, and say what is not.
 };
 
 /// Everything that list, show, verify and restore read from. Keys come from the key
 /// vault, else from --identity. Volumes that are not believed are in `skipped`: the
 /// caller reports them, or stops.
-/// errors  as the functions above; kCorrupt: a signer's chain has a gap or a fork (the
-///         volume that made it, if it is there and not believed, is named instead).
-base::Result<OpenRepository> open_for_reading(const Session& session);
+/// errors  as the functions above; kCorrupt, with kStop: a signer's chain has a gap or
+/// a
+///         fork (the volume that made it, if it is there and not believed, is named
+///         instead), or a volume is missing.
+base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_loss);
+
+/// What a command ends with that has said all that is there: the losses and the volumes
+/// that are not believed, reported.
+/// errors  kCorrupt: the last of the losses.
+base::Result<ExitStatus> conclude_reading(const Session& session,
+                                          const OpenRepository& open);
 
 /// The keys of `open`.
 /// errors  kNotFound: neither the key vault nor --identity gives them.

@@ -36,11 +36,16 @@ base::Result<catalog::Snapshot> select_snapshot(const Session& session,
                                                 const std::string& selector) {
   auto found = open.catalog->find(selector);
   const bool is_id = found && found->snapshot.id.hex().starts_with(selector);
-  if (!open.skipped.empty() && !is_id) {
+  if ((!open.skipped.empty() || !open.losses.empty()) && !is_id) {
     auto checked = check_nothing_is_disbelieved(open);
     if (!checked) {
-      return std::move(checked).error().next(
-          "to go on without it, name a snapshot by its id, as `sealift list` shows it");
+      base::Error error = std::move(checked).error();
+      if (open.losses.empty()) {
+        error.next(
+            "to go on without it, name a snapshot by its id, as `sealift list` shows "
+            "it");
+      }
+      return error;
     }
   }
   if (!found && !open.skipped.empty() &&
@@ -48,6 +53,7 @@ base::Result<catalog::Snapshot> select_snapshot(const Session& session,
     return in_what_is_disbelieved(session, open, selector);
   }
   for (const base::Error& error : open.skipped) session.report(error);
+  for (const base::Error& error : open.losses) session.report(error);
   if (!found && !open.keys && found.error().code() == base::ErrorCode::kNotFound) {
     return names_are_sealed(open).at("snapshot", selector);
   }

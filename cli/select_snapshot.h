@@ -9,8 +9,8 @@
 namespace sealift::cli {
 
 /// The snapshot that `selector` names; newer ones passed over are named to the
-/// operator. Where volumes are not believed, "the newest of this VM" cannot be known,
-/// so only a snapshot named by its own id is taken then; the volumes are reported.
+/// operator. Where volumes are missing or not believed, "the newest of this VM" cannot
+/// be known, so only a snapshot named by its own id is taken then; they are reported.
 ///
 /// errors  kCorrupt: a volume is not believed, and `selector` is no snapshot's id.
 ///         kNotFound, kUsage: as catalog::Catalog::find().

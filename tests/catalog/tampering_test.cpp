@@ -29,6 +29,19 @@ base::Error refused(const CatalogScene& scene, catalog::Catalog& catalog) {
   return stopping.error();
 }
 
+// As refused(), and a reading that accepts losses goes to the end and names the same.
+base::Error refused_or_reported(const CatalogScene& scene, catalog::Catalog& catalog) {
+  const auto error = refused(scene, catalog);
+  const auto accepting = scene.refresh(catalog, Unbelieved::kAcceptLoss);
+  REQUIRE(accepting);
+  REQUIRE(accepting->losses.size() == 1);
+  CHECK(accepting->losses.front().what() == error.what());
+  CHECK(rule_of(accepting->losses.front()) == rule_of(error));
+  // It does not get used to that.
+  CHECK_FALSE(scene.refresh(catalog, Unbelieved::kSkip));
+  return error;
+}
+
 void flip(const fs::path& path, std::size_t from_end) {
   std::string bytes = support::contents(path);
   bytes[bytes.size() - from_end] =
@@ -48,21 +61,28 @@ TEST_CASE("a known archive that vanished is named, with its VM", "[catalog][trus
 
   SECTION("one of several") {
     fs::remove(scene.path_of(name));
-    const auto error = refused(scene, *catalog);
+    const auto error = refused_or_reported(scene, *catalog);
     CHECK(rule_of(error) == "R20");
     CHECK(place_of(error, "volume") == name);
     CHECK(place_of(error, "archive") == second.id.hex());
     CHECK(place_of(error, "vm") == "web-01");
+    // What is left is whole, what is lost is not.
+    const auto left = catalog->list("").value();
+    REQUIRE(left.size() == 2);
+    CHECK(left[0].id == second.id);
+    CHECK(left[0].verdict != "complete");
+    CHECK(left[1].verdict == "complete");
   }
   SECTION("all of them: the listing is empty") {
     fs::remove_all(scene.path_of("archives"));
     const auto error = refused(scene, *catalog);
     CHECK(error.what() == "the repository shows no archive, and had 2 volumes before");
     CHECK(error.next_steps().front().starts_with("is it mounted"));
+    CHECK_FALSE(scene.refresh(*catalog, Unbelieved::kAcceptLoss));
   }
   SECTION("truncated") {
     fs::resize_file(scene.path_of(name), 4096);
-    const auto error = refused(scene, *catalog);
+    const auto error = refused_or_reported(scene, *catalog);
     CHECK(rule_of(error) == "R20");
     CHECK(place_of(error, "volume") == name);
   }
@@ -79,19 +99,19 @@ TEST_CASE("a fresh host sees what is missing, too", "[catalog][trust]") {
     for (std::uint32_t number = 1; number <= first.volumes; ++number) {
       fs::remove(scene.path_of(archive::volume_name(first.id, number)));
     }
-    const auto error = refused(scene, *catalog);
+    const auto error = refused_or_reported(scene, *catalog);
     CHECK(rule_of(error) == "R15");
     CHECK(place_of(error, "sequence") == "1");
     CHECK(place_of(error, "signer") == scene.anna.id().hex());
   }
   SECTION("R15: the last volume of an archive") {
     fs::remove(scene.path_of(archive::volume_name(first.id, first.volumes)));
-    CHECK(rule_of(refused(scene, *catalog)) == "R15");
+    CHECK(rule_of(refused_or_reported(scene, *catalog)) == "R15");
   }
   SECTION("R20: a volume in the middle") {
     const std::string name = archive::volume_name(first.id, 1);
     fs::remove(scene.path_of(name));
-    const auto error = refused(scene, *catalog);
+    const auto error = refused_or_reported(scene, *catalog);
     CHECK(rule_of(error) == "R20");
     CHECK(error.what() == "a volume of an archive is missing");
     CHECK(place_of(error, "volume") == name);
@@ -118,6 +138,11 @@ TEST_CASE("a fresh host sees what is missing, too", "[catalog][trust]") {
     REQUIRE_FALSE(refreshed);
     CHECK(refreshed.error().code() == ErrorCode::kCorrupt);
     CHECK(rule_of(refreshed.error()) == "R17");
+    const auto accepting =
+        scene.refresh(*anew, Unbelieved::kAcceptLoss, scene.anna.id(), head);
+    REQUIRE(accepting);
+    REQUIRE(accepting->losses.size() == 1);
+    CHECK(rule_of(accepting->losses.front()) == "R17");
   }
   SECTION("but what it remembers may be behind, after a crash") {
     CHECK(scene.refresh(*catalog, Unbelieved::kStop, scene.anna.id(),
@@ -269,4 +294,25 @@ TEST_CASE("a signer that is not believed any more is missed, not revoked",
   const auto going_on = scene.refresh(*catalog, Unbelieved::kSkip);
   REQUIRE_FALSE(going_on);
   CHECK(rule_of(going_on.error()) == "R17");
+}
+
+TEST_CASE("of very many losses the first few stand for all", "[catalog][trust]") {
+  CatalogScene scene;
+  const auto large = scene.back_up(
+      scene.anna,
+      {.chunks = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                  16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30},
+       .volume_size = 66'000});
+  REQUIRE(large.volumes >= 25);
+  scene.back_up(scene.anna, {.created = at(200)});
+  const auto catalog = scene.memory();
+  REQUIRE(scene.refresh(*catalog));
+  for (std::uint32_t number = 1; number <= large.volumes; ++number) {
+    fs::remove(scene.path_of(archive::volume_name(large.id, number)));
+  }
+  const auto report = scene.refresh(*catalog, Unbelieved::kAcceptLoss);
+  REQUIRE(report);
+  REQUIRE(report->losses.size() == 21);
+  CHECK(report->losses.back().what().starts_with(std::to_string(large.volumes - 20) +
+                                                 " more"));
 }

@@ -124,4 +124,28 @@ tampered "a foreign signature of the snapshot" snapshot.sig edit "$tampered" sig
 given_on_b one
 sealift B restore tl-victim --identity /mnt/recovery.pem
 exits 0 'untouched, it is restored'
+bed_wipe B
+
+# --- what is left can be restored when the loss is accepted, in so many words ---
+find "$copy" -mindepth 1 -delete
+cp -a "$REPOSITORY/." "$copy/"
+rm "$tampered"
+given_on_b one "$copy"
+left=$(basename "$foreign" | cut -c 1-32)
+sealift B list --identity /mnt/recovery.pem
+exits 3 'a list of what is left says that something is missing'
+like 'and lists it' "^${left:0:8}  tl-other" "$OUT"
+says 'and the gap' 'record of this signer is missing'
+sealift B verify --all --identity /mnt/recovery.pem
+exits 3 'verify says that something is missing'
+like 'and goes on to the end' "^${left:0:8}  tl-other  level [23] of 3" "$OUT"
+sealift B restore "$left" --identity /mnt/recovery.pem
+exits 3 'it is not restored by its id alone'
+says 'and how it would be' '--accept-loss'
+sealift B restore tl-other --accept-loss --identity /mnt/recovery.pem
+exits 3 'nor by its name, which may not be the newest'
+on_b_nothing_but_a_catalog 'nothing is restored so far'
+sealift B restore "$left" --accept-loss --identity /mnt/recovery.pem
+exits 0 'by its id, with the loss accepted, it is restored'
+says 'and the gap is said again' 'record of this signer is missing'
 finish

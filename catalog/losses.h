@@ -1,0 +1,61 @@
+// What the repository should have and has not.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sealift::catalog {
+
+/// The next step of an error about something that is missing.
+constexpr const char* kRestoreTheRest =
+    "what does not need it can be restored meanwhile: name a snapshot by its id, as "
+    "`sealift list` shows it, with --accept-loss";
+
+/// Collects what is missing where the operator accepts that; else the first is an
+/// error. Of very many the first few stand for all.
+class Losses {
+ public:
+  explicit Losses(bool are_accepted) : are_accepted_(are_accepted) {}
+
+  base::Status add(base::Error error) {
+    if (!are_accepted_) return error;
+    if (errors_.size() < kMostSaid) {
+      errors_.push_back(std::move(error));
+    } else {
+      ++unsaid_;
+    }
+    return base::Done{};
+  }
+
+  /// As add(), of a volume that was known.
+  base::Status add_volume(const std::string& name, base::Error error) {
+    volumes_.insert(name);
+    return add(std::move(error));
+  }
+
+  bool has_volume(const std::string& name) const { return volumes_.contains(name); }
+  bool is_empty() const { return errors_.empty(); }
+
+  std::vector<base::Error> take() {
+    if (unsaid_ > 0) {
+      errors_.emplace_back(base::ErrorCode::kCorrupt,
+                           std::to_string(unsaid_) +
+                               " more volumes or records are "
+                               "missing or changed");
+    }
+    return std::move(errors_);
+  }
+
+ private:
+  static constexpr std::size_t kMostSaid = 20;
+
+  bool are_accepted_;
+  std::vector<base::Error> errors_;
+  std::size_t unsaid_ = 0;
+  std::set<std::string> volumes_;
+};
+
+}  // namespace sealift::catalog
