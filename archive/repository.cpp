@@ -35,8 +35,16 @@ Error another_repository(const ObjectReader& store, const RepositoryId& found,
           "one must stand there");
 }
 
-Error nothing_to_compare(const ObjectReader& store, const RepositoryId& found) {
-  return broken("D0", "nothing on this host says that this repository is the right one")
+Error nothing_to_compare(const ObjectReader& store, const RepositoryId& found,
+                         const std::vector<RepositoryId>& pinned) {
+  Error error =
+      broken("D0", "nothing on this host says that this repository is the right one");
+  for (const RepositoryId& known : pinned) {
+    error.next("this host knows " + known.hex() +
+               ": if that one should lie here, its repository.json was changed; trust "
+               "nothing in it");
+  }
+  return std::move(error)
       .at("found", found.hex())
       .at("repository", store.place())
       .next(
@@ -68,16 +76,16 @@ base::Result<Compared> compare(const ObjectReader& store,
     return Compared::kEqual;
   }
   if (expectation.confirm) return Compared::kByAPerson;
+  std::vector<RepositoryId> pinned;
   if (expectation.vault != nullptr) {
-    ASSIGN_OR_RETURN(const std::vector<RepositoryId> pinned,
-                     expectation.vault->pinned());
+    ASSIGN_OR_RETURN(pinned, expectation.vault->pinned());
     if (pinned.size() == 1) {
       return another_repository(store, found, pinned.front())
           .next("if it is meant to be a second one, name it with `--repo-id " +
                 found.hex() + "`");
     }
   }
-  return nothing_to_compare(store, found);
+  return nothing_to_compare(store, found, pinned);
 }
 
 // What the folder of one signer holds, as far as its signatures fit.

@@ -147,7 +147,13 @@ base::Result<ExitStatus> run_command(const Command& command, const Words& rest,
   const Session session(chosen, surroundings);
   // Settings that were named are read by every command, so that a wrong name shows.
   if (chosen.configuration) RETURN_IF_ERROR(read_configuration(session));
-  return command.run(session, values);
+  auto result = command.run(session, values);
+  if (!result && result.error().code() == base::ErrorCode::kUsage &&
+      result.error().next_steps().empty()) {
+    return std::move(result).error().next("`sealift " + std::string(command.words) +
+                                          " --help` says how it is used");
+  }
+  return result;
 }
 
 bool asks_for_help(const Words& words) {

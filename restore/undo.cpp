@@ -23,7 +23,10 @@ base::Error Undo::roll_back(base::Error error) {
   }
   if (left.empty()) {
     return std::move(error).next(
-        "nothing was left behind; when the cause is gone, run the restore again");
+        error.code() == base::ErrorCode::kCorrupt
+            ? "nothing was left behind; bring a good copy of the volume, or restore "
+              "another snapshot"
+            : "nothing was left behind; when the cause is gone, run the restore again");
   }
   for (const std::string& what : left) error.next("left behind, remove it: " + what);
   return error;

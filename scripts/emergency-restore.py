@@ -60,11 +60,16 @@ import struct
 import sys
 import threading
 
-import zstandard
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives import hashes, keywrap, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+try:
+    import zstandard
+    from cryptography.exceptions import InvalidSignature, InvalidTag
+    from cryptography.hazmat.primitives import hashes, keywrap, serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+except ImportError as missing:
+    sys.exit(f"error: a part of Python is missing: {missing.name}\n"
+             "  next:  as root: apt-get install python3-cryptography python3-zstandard, "
+             "and run this with /usr/bin/python3")
 
 DONE, USAGE, CORRUPT, REFUSED, NOT_FOUND = 0, 2, 3, 5, 10
 WRONG_KEY, UNSUPPORTED, SYSTEM, DEFECT = 12, 14, 15, 1

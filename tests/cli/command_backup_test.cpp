@@ -19,7 +19,8 @@ TEST_CASE("a limit is a whole number of MiB a second", "[cli]") {
   }
   CHECK(host.run({"backup", "web-01", "--write-limit", "1x"}).error ==
         "error: a limit is a whole number of MiB a second, from 1 on\n"
-        "  where: option --write-limit 1x\n");
+        "  where: option --write-limit 1x\n"
+        "  next:  `sealift backup --help` says how it is used\n");
 }
 
 TEST_CASE("backup needs a key vault, then a repository", "[cli]") {

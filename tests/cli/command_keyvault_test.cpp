@@ -76,7 +76,8 @@ TEST_CASE("new-recovery-key refuses sizes that are none", "[cli]") {
   CHECK(outcome.status == 2);
   CHECK(outcome.error ==
         "error: a recovery key has 2048, 3072 or 4096 bits\n"
-        "  where: option --bits 1024\n");
+        "  where: option --bits 1024\n"
+        "  next:  `sealift keyvault new-recovery-key --help` says how it is used\n");
 }
 
 TEST_CASE("a recovery key with a passphrase opens with it and not without", "[cli]") {

@@ -292,7 +292,9 @@ TEST_CASE("restore refuses words that do not go together, touching nothing", "[c
       host.run({"restore", "web-01", "--identity", host.path("key-1.pem"),
                 "--to-directory", host.path("x"), "--start"});
   CHECK(both.status == 2);
-  CHECK(both.error == "error: --to-directory and --start do not go together\n");
+  CHECK(both.error ==
+        "error: --to-directory and --start do not go together\n"
+        "  next:  `sealift restore --help` says how it is used\n");
   CHECK(host.run({"restore", "web-01", "--identity", host.path("key-1.pem"),
                   "--to-directory", host.path("x")})
             .status == 10);

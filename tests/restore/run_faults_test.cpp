@@ -119,7 +119,9 @@ TEST_CASE("damage found while restoring undoes the restore", "[restore][faults]"
   std::filesystem::remove(scene.volumes().front());
   const base::Status status = prepared->run({});
   REQUIRE_FALSE(status);
-  CHECK(last_step(status.error()) == kNothingLeft);
+  CHECK(last_step(status.error()) ==
+        "nothing was left behind; bring a good copy of the volume, or restore another "
+        "snapshot");
   CHECK(scene.is_untouched());
 }
 
