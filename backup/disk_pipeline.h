@@ -13,10 +13,11 @@
 
 namespace sealift::backup {
 
-/// One more than there are processors: one of them waits for storage. More than eight
-/// gain nothing: a disk is read by no more.
+/// Three for each processor: at any moment some wait for the disk and for storage, and
+/// with one to spare two processors were busy for 80 % of the time
+/// (docs/benchmarks.md). More than eight gain nothing: a disk is read by no more.
 inline unsigned default_jobs() {
-  return std::clamp(std::thread::hardware_concurrency() + 1, 2U, 8U);
+  return std::clamp(std::thread::hardware_concurrency() * 3, 2U, 8U);
 }
 
 struct PipelineLimits {
