@@ -18,6 +18,17 @@ Integer read_be(ByteView bytes, std::size_t offset) {
 }
 
 template <typename Integer>
+Integer read_le(ByteView bytes, std::size_t offset) {
+  assert(offset + sizeof(Integer) <= bytes.size());
+  Integer value = 0;
+  for (std::size_t i = sizeof(Integer); i-- > 0;) {
+    value = static_cast<Integer>((value << 8U) |
+                                 std::to_integer<Integer>(bytes[offset + i]));
+  }
+  return value;
+}
+
+template <typename Integer>
 void write_be(std::span<std::byte> bytes, std::size_t offset, Integer value) {
   assert(offset + sizeof(Integer) <= bytes.size());
   for (std::size_t i = sizeof(Integer); i-- > 0;) {
@@ -60,6 +71,18 @@ Result<Bytes> from_hex(std::string_view text) {
         .at("text", text);
   }
   return bytes;
+}
+
+std::uint16_t read_le16(ByteView bytes, std::size_t offset) {
+  return read_le<std::uint16_t>(bytes, offset);
+}
+
+std::uint32_t read_le32(ByteView bytes, std::size_t offset) {
+  return read_le<std::uint32_t>(bytes, offset);
+}
+
+std::uint64_t read_le64(ByteView bytes, std::size_t offset) {
+  return read_le<std::uint64_t>(bytes, offset);
 }
 
 std::uint16_t read_be16(ByteView bytes, std::size_t offset) {

@@ -311,8 +311,8 @@ Status publish(Filesystem& filesystem, const std::filesystem::path& path,
   return file->publish();
 }
 
-Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit) {
-  const FileDescriptor file(
+Result<FileDescriptor> open_regular_file(const std::filesystem::path& path) {
+  FileDescriptor file(
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) {
     const int reason = errno;
@@ -332,6 +332,11 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit) 
   if (!S_ISREG(found.st_mode)) {
     return Error(ErrorCode::kRefused, "not a regular file").at("file", path.string());
   }
+  return file;
+}
+
+Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit) {
+  ASSIGN_OR_RETURN(const FileDescriptor file, open_regular_file(path));
   Bytes bytes;
   std::array<std::byte, 64 * kKiB> buffer{};
   for (;;) {

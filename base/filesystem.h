@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/file_descriptor.h"
 #include "base/result.h"
 
 namespace sealift::base {
@@ -63,9 +64,12 @@ Filesystem& real_filesystem();
 Status publish(Filesystem& filesystem, const std::filesystem::path& path,
                ByteView bytes, mode_t mode);
 
-/// The whole file. Not through a symlink in the last place.
-/// errors  kNotFound.  kRefused: it is larger than `limit`, a symlink or no regular
-///         file.  kIo.
+/// Opens a file for reading. Not through a symlink in the last place.
+/// errors  kNotFound.  kRefused: a symlink, or no regular file.  kIo.
+Result<FileDescriptor> open_regular_file(const std::filesystem::path& path);
+
+/// The whole file.
+/// errors  as open_regular_file().  kRefused: it is larger than `limit`.
 Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit);
 
 }  // namespace sealift::base

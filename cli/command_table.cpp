@@ -14,6 +14,7 @@ std::span<const Command* const> all_commands() {
       &kKeyvaultTrust,
       &kKeyvaultInspect,
       &kKeyvaultReveal,
+      &kKeyvaultRewrap,
       &kRepoInit,
       &kRepoShow,
       &kRepoSheet,
@@ -25,6 +26,7 @@ std::span<const Command* const> all_commands() {
       &kVerify,
       &kRestore,
       &kBenchmark,
+      &kVmInspect,
   };
   return kCommands;
 }

@@ -11,6 +11,7 @@ extern const Command kKeyvaultExportSigner;
 extern const Command kKeyvaultTrust;
 extern const Command kKeyvaultInspect;
 extern const Command kKeyvaultReveal;
+extern const Command kKeyvaultRewrap;
 extern const Command kRepoInit;
 extern const Command kRepoShow;
 extern const Command kRepoSheet;
@@ -22,5 +23,6 @@ extern const Command kShow;
 extern const Command kVerify;
 extern const Command kRestore;
 extern const Command kBenchmark;
+extern const Command kVmInspect;
 
 }  // namespace sealift::cli

@@ -1,6 +1,6 @@
 #include "keyvault/field_text.h"
 
-#include <bit>
+#include "base/utf16.h"
 
 namespace sealift::keyvault {
 
@@ -10,68 +10,16 @@ constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 constexpr std::string_view kUtf16BigMark = "\xfe\xff";
 constexpr std::string_view kUtf16LittleMark = "\xff\xfe";
 
-base::Error broken() { return {base::ErrorCode::kCorrupt, "the text is not UTF-16"}; }
-
-void append_utf8(std::string& text, std::uint32_t point) {
-  const auto add = [&text](std::uint32_t byte) { text += static_cast<char>(byte); };
-  const auto tail = [point](unsigned shift) {
-    return 0x80U | ((point >> shift) & 0x3fU);
-  };
-  if (point < 0x80) {
-    add(point);
-  } else if (point < 0x800) {
-    add(0xc0U | (point >> 6U));
-    add(tail(0));
-  } else if (point < 0x10000) {
-    add(0xe0U | (point >> 12U));
-    add(tail(6));
-    add(tail(0));
-  } else {
-    add(0xf0U | (point >> 18U));
-    add(tail(12));
-    add(tail(6));
-    add(tail(0));
-  }
-}
-
-constexpr bool is_high_surrogate(std::uint32_t unit) {
-  return unit >= 0xd800 && unit < 0xdc00;
-}
-constexpr bool is_low_surrogate(std::uint32_t unit) {
-  return unit >= 0xdc00 && unit < 0xe000;
-}
-
-// RFC 2781, 2.2. `bytes` begins after the mark.
-base::Result<std::string> from_utf16(base::ByteView bytes, std::endian order) {
-  if (bytes.size() % 2 != 0) return broken();
-  const auto unit_at = [&](std::size_t at) {
-    const std::uint32_t value = base::read_be16(bytes, at);
-    return order == std::endian::big ? value : ((value & 0xffU) << 8U) | (value >> 8U);
-  };
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 2) {
-    const std::uint32_t unit = unit_at(at);
-    if (is_low_surrogate(unit)) return broken();
-    if (!is_high_surrogate(unit)) {
-      append_utf8(text, unit);
-      continue;
-    }
-    at += 2;
-    if (at >= bytes.size() || !is_low_surrogate(unit_at(at))) return broken();
-    append_utf8(text, 0x10000 + ((unit - 0xd800) << 10U) + (unit_at(at) - 0xdc00));
-  }
-  return text;
-}
-
 }  // namespace
 
 base::Result<std::string> read_field_text(base::ByteView bytes) {
   const std::string_view text = base::as_text(bytes);
   if (text.starts_with(kUtf16BigMark)) {
-    return from_utf16(bytes.subspan(kUtf16BigMark.size()), std::endian::big);
+    return base::utf8_of_utf16(bytes.subspan(kUtf16BigMark.size()), std::endian::big);
   }
   if (text.starts_with(kUtf16LittleMark)) {
-    return from_utf16(bytes.subspan(kUtf16LittleMark.size()), std::endian::little);
+    return base::utf8_of_utf16(bytes.subspan(kUtf16LittleMark.size()),
+                               std::endian::little);
   }
   return std::string(text.starts_with(kUtf8Mark) ? text.substr(kUtf8Mark.size())
                                                  : text);

@@ -116,14 +116,25 @@ base::Result<KeyJson> parse_key_json(base::ByteView text) {
   return json;
 }
 
+namespace {
+
+// The envelope of a fresh key, and `key` wrapped by that: key-json.md, section 3.
+base::Result<base::Bytes> wrap_to(const Recipient& recipient, OaepHash hash,
+                                  const Secret& key) {
+  ASSIGN_OR_RETURN(const Secret ephemeral, Secret::random(kEphemeralSize));
+  ASSIGN_OR_RETURN(base::Bytes wrapped, recipient.encrypt(ephemeral.view(), hash));
+  ASSIGN_OR_RETURN(const base::Bytes target, wrap_key(ephemeral, key));
+  wrapped.insert(wrapped.end(), target.begin(), target.end());
+  return wrapped;
+}
+
+}  // namespace
+
 base::Result<std::string> wrap_protection_key(const Secret& key,
                                               const Recipient& recipient) {
   assert(key.size() >= 1 && key.size() <= kKeyLimit);
-  ASSIGN_OR_RETURN(const Secret ephemeral, Secret::random(kEphemeralSize));
-  ASSIGN_OR_RETURN(base::Bytes wrapped,
-                   recipient.encrypt(ephemeral.view(), OaepHash::kSha256));
-  ASSIGN_OR_RETURN(const base::Bytes target, wrap_key(ephemeral, key));
-  wrapped.insert(wrapped.end(), target.begin(), target.end());
+  ASSIGN_OR_RETURN(const base::Bytes wrapped,
+                   wrap_to(recipient, OaepHash::kSha256, key));
   ASSIGN_OR_RETURN(const base::Bytes wrapping_key, recipient.pkcs1());
 
   base::Json info;
@@ -160,6 +171,24 @@ base::Result<UnwrappedProtectionKey> unwrap_protection_key(
     if (key) return UnwrappedProtectionKey{std::move(key).value(), hash};
   }
   return wrong;
+}
+
+base::Result<RewrappedKey> rewrap_key_json(base::ByteView text,
+                                           const RecoveryKey& identity,
+                                           const Recipient& target,
+                                           const std::string& wrapping_key_name) {
+  ASSIGN_OR_RETURN(const KeyJson parsed, parse_key_json(text));
+  ASSIGN_OR_RETURN(const UnwrappedProtectionKey opened,
+                   unwrap_protection_key(parsed, identity));
+  ASSIGN_OR_RETURN(const base::Bytes wrapped, wrap_to(target, opened.hash, opened.key));
+  ASSIGN_OR_RETURN(const base::Bytes wrapping_key, target.pkcs1());
+  ASSIGN_OR_RETURN(base::Json object, read_json(text));
+  ASSIGN_OR_RETURN(const base::Bytes in_private, bytes_member(object, kPrivateKey));
+  object[in_private.empty() ? kPublicKey : kPrivateKey] = to_base64url(wrapped);
+  base::Json& info = object[kWrappingInfo];
+  info[kKeyName] = wrapping_key_name;
+  info[kPublicKey] = to_base64url(wrapping_key);
+  return RewrappedKey{object.dump(), opened.hash, opened.key.size()};
 }
 
 }  // namespace sealift::keyvault

@@ -41,4 +41,21 @@ struct UnwrappedProtectionKey {
 base::Result<UnwrappedProtectionKey> unwrap_protection_key(const KeyJson& json,
                                                            const RecoveryKey& identity);
 
+struct RewrappedKey {
+  std::string json;
+  OaepHash hash;         ///< With which it was wrapped, and is again.
+  std::size_t key_size;  ///< Bytes.
+};
+
+/// The key JSON `text`, wrapped to `target` instead of `identity`: its members, "enc"
+/// and which of them holds the wrapped key stay as they were, on one line. The OAEP
+/// hash is the one that opened it, whatever "enc" implies.
+///
+/// wrapping_key_name  Of `target` in the key vault it is imported to; may be empty.
+/// errors  as parse_key_json() and unwrap_protection_key().
+base::Result<RewrappedKey> rewrap_key_json(base::ByteView text,
+                                           const RecoveryKey& identity,
+                                           const Recipient& target,
+                                           const std::string& wrapping_key_name);
+
 }  // namespace sealift::keyvault

@@ -11,7 +11,7 @@ base:     | nlohmann
 keyvault: base | openssl nlohmann
 archive:  base keyvault | libarchive zstd curl nlohmann
 catalog:  base keyvault archive | sqlite
-vm:       base keyvault | libvirt libnbd pugixml nlohmann
+vm:       base keyvault | libvirt libnbd pugixml boost nlohmann
 backup:   base keyvault archive catalog vm | nlohmann
 restore:  base keyvault archive catalog vm | nlohmann
 cli:      base keyvault archive catalog vm backup restore | boost nlohmann

@@ -227,6 +227,133 @@ TEST_CASE("a key JSON that is none, or damaged, is refused", "[keyvault]") {
   }
 }
 
+TEST_CASE("a key that is wrapped anew keeps its form and its hash", "[keyvault]") {
+  const RecoveryKey identity =
+      RecoveryKey::load(vectors::path_of("recovery-key.pem"), {}).value();
+  const RecoveryKey target = RecoveryKey::generate(2048).value();
+  const std::string text = wrapped_key_json();
+
+  const auto rewrapped =
+      rewrap_key_json(base::as_bytes(text), identity, target.recipient(), "importer");
+  REQUIRE(rewrapped);
+  CHECK(rewrapped->hash == OaepHash::kSha256);
+  CHECK(rewrapped->key_size == 7);
+  const KeyJson json = parse_key_json(base::as_bytes(rewrapped->json)).value();
+  CHECK(json.encoding == "RSA_AES_KEY_WRAP_256");
+  CHECK(json.wrapping_key_name == "importer");
+  CHECK(json.wrapping_key_pkcs1 == target.recipient().pkcs1().value());
+  const auto key = unwrap_protection_key(json, target).value();
+  CHECK(base::as_text(key.key.view()) == "protect");
+  CHECK(unwrap_protection_key(json, identity).error().code() ==
+        base::ErrorCode::kWrongKey);
+  CHECK(rewrap_key_json(base::as_bytes(text), target, identity.recipient(), "")
+            .error()
+            .code() == base::ErrorCode::kWrongKey);
+
+  SECTION("the field that held the key holds it again, and unknown members stay") {
+    base::Json object = base::parse_strict_json(text).value();
+    std::swap(object["public-key"], object["private-key"]);
+    object["version"] = "2";
+    const std::string other = "\xef\xbb\xbf" + object.dump(2);
+    const auto again =
+        rewrap_key_json(base::as_bytes(other), identity, target.recipient(), "");
+    REQUIRE(again);
+    const base::Json written = base::parse_strict_json(again->json).value();
+    CHECK(written.at("version") == "2");
+    CHECK(written.at("private-key") == "");
+    const KeyJson parsed = parse_key_json(base::as_bytes(again->json)).value();
+    CHECK(unwrap_protection_key(parsed, target)->key.size() == 7);
+  }
+}
+
+// Rewraps what python3-cryptography wrapped, and has it unwrap the result: each hash,
+// each size of the wrapping key, an AES-256 key and an RSA-4096 one as PKCS#8.
+TEST_CASE("python3-cryptography agrees about every key that is rewrapped",
+          "[keyvault]") {
+  const support::ScratchFolder scratch;
+  const auto at = [&scratch](const std::string& name) {
+    return (scratch.path() / name).string();
+  };
+  write(at("keys.py"), base::as_bytes(R"(import base64, json, os, sys
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+HASHES = {"CKM_RSA_AES_KEY_WRAP": hashes.SHA1(), "RSA_AES_KEY_WRAP_256": hashes.SHA256(),
+          "RSA_AES_KEY_WRAP_384": hashes.SHA384()}
+def oaep(enc):
+    return padding.OAEP(mgf=padding.MGF1(HASHES[enc]), algorithm=HASHES[enc], label=None)
+def private(path):
+    return serialization.load_pem_private_key(open(path, "rb").read(), None)
+how, folder = sys.argv[1:]
+if how == "wrap":
+    target = rsa.generate_private_key(65537, 4096).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    open(folder + "/aes", "wb").write(os.urandom(32))
+    open(folder + "/rsa", "wb").write(target)
+    for bits in (2048, 3072, 4096):
+        key = rsa.generate_private_key(65537, bits)
+        open(f"{folder}/{bits}.pem", "wb").write(key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        public = key.public_key()
+        open(f"{folder}/{bits}.pub.pem", "wb").write(public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).replace(b"\n", b"\r\n"))
+        for enc in HASHES:
+            for name in ("aes", "rsa"):
+                ephemeral = os.urandom(32)
+                wrapped = public.encrypt(ephemeral, oaep(enc)) + keywrap.aes_key_wrap_with_padding(
+                    ephemeral, open(f"{folder}/{name}", "rb").read())
+                json.dump({"public-key": "", "private-key": base64.urlsafe_b64encode(wrapped).decode(),
+                           "private-key-wrapping-info": {"key-name": "", "enc": enc,
+                               "public-key": base64.urlsafe_b64encode(public.public_bytes(
+                                   serialization.Encoding.DER, serialization.PublicFormat.PKCS1)).decode()}},
+                          open(f"{folder}/{bits}-{enc}-{name}.json", "w"))
+else:
+    for bits in (2048, 3072, 4096):
+        for enc in HASHES:
+            for name in ("aes", "rsa"):
+                document = json.load(open(f"{folder}/new-{bits}-{enc}-{name}.json"))
+                assert document["private-key-wrapping-info"]["enc"] == enc
+                identity = private(f"{folder}/{6144 - bits if bits != 3072 else bits}.pem")
+                wrapped = base64.urlsafe_b64decode(document["private-key"])
+                size = identity.key_size // 8
+                ephemeral = identity.decrypt(wrapped[:size], oaep(enc))
+                assert keywrap.aes_key_unwrap_with_padding(ephemeral, wrapped[size:]) == \
+                    open(f"{folder}/{name}", "rb").read()
+                print("same")
+)"));
+  const auto python = [&](const char* how) {
+    const auto run =
+        base::run_program({"python3", at("keys.py"), how, scratch.path().string()},
+                          std::chrono::seconds(120));
+    REQUIRE(run);
+    CHECK(run->error_output.empty());
+    return run->output;
+  };
+  python("wrap");
+  for (const int bits : {2048, 3072, 4096}) {
+    // A key of another size than the one before, both ways.
+    const int to = bits == 3072 ? 3072 : 6144 - bits;
+    const RecoveryKey identity =
+        RecoveryKey::load(at(std::to_string(bits) + ".pem"), {}).value();
+    const Recipient target =
+        Recipient::parse_pem(
+            base::read_file(at(std::to_string(to) + ".pub.pem"), 65536).value())
+            .value();
+    for (const std::string enc :
+         {"CKM_RSA_AES_KEY_WRAP", "RSA_AES_KEY_WRAP_256", "RSA_AES_KEY_WRAP_384"}) {
+      for (const std::string name : {"aes", "rsa"}) {
+        const std::string file =
+            std::to_string(bits) + "-" + enc + "-" + name + ".json";
+        CAPTURE(file);
+        const auto rewrapped = rewrap_key_json(base::read_file(at(file), 65536).value(),
+                                               identity, target, "");
+        REQUIRE(rewrapped);
+        write(at("new-" + file), base::as_bytes(rewrapped->json));
+      }
+    }
+  }
+  CHECK(python("unwrap").size() == 18 * std::string("same\n").size());
+}
+
 TEST_CASE("openssl alone unwraps our key JSON", "[keyvault]") {
   const support::ScratchFolder scratch;
   const auto at = [&scratch](const char* name) {

@@ -1,0 +1,103 @@
+// sealift keyvault rewrap: a wrapped protection key, wrapped to another key.
+// Manual: docs/man/sealift-keyvault.1
+#include "base/byte_count.h"
+#include "cli/commands.h"
+#include "cli/open.h"
+#include "keyvault/protection_key.h"
+#include "keyvault/secret_file.h"
+
+namespace sealift::cli {
+
+namespace {
+
+constexpr std::size_t kFileLimit = 256 * base::kKiB;
+constexpr mode_t kPublicMode = 0644;  // What is written is wrapped.
+
+void add_options(boost::program_options::options_description& described) {
+  const auto text = [](const char* name) {
+    return boost::program_options::value<std::string>()->value_name(name);
+  };
+  auto add = described.add_options();
+  add("to", text("PUB.pem"), "the wrapping key of the cluster it goes to");
+  add("wrapping-key-name", text("NAME"), "the name of that key in its key vault");
+  add("out", text("NEW.json"), "the file for the key, wrapped anew");
+}
+
+const char* words_for(keyvault::OaepHash hash) {
+  switch (hash) {
+    case keyvault::OaepHash::kSha1:
+      return "SHA-1";
+    case keyvault::OaepHash::kSha256:
+      return "SHA-256";
+    default:
+      return "SHA-384";
+  }
+}
+
+base::Result<keyvault::Recipient> read_target(const std::string& file) {
+  ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(file, kFileLimit));
+  auto target = keyvault::Recipient::parse_pem(pem);
+  if (!target) return std::move(target).error().at("file", file);
+  return target;
+}
+
+base::Result<ExitStatus> run(const Session& session, const Values& values) {
+  const std::string file = values.arguments().front();
+  const auto to = values.one("to");
+  const auto out = values.one("out");
+  if (!to || !out) {
+    return base::Error(base::ErrorCode::kUsage,
+                       to ? "the new key file needs a name, --out NEW.json"
+                          : "it needs a key to wrap to, --to PUB.pem");
+  }
+  ASSIGN_OR_RETURN(const keyvault::Recipient target, read_target(*to));
+  ASSIGN_OR_RETURN(const base::Bytes text, base::read_file(file, kFileLimit));
+  ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
+  auto rewrapped = keyvault::rewrap_key_json(
+      text, identity, target, values.one("wrapping-key-name").value_or(""));
+  if (!rewrapped) return std::move(rewrapped).error().at("file", file);
+  const base::Status written = base::publish(
+      base::real_filesystem(), *out, base::as_bytes(rewrapped->json), kPublicMode);
+  if (!written && written.error().code() == base::ErrorCode::kBusy) {
+    return base::Error(base::ErrorCode::kRefused,
+                       "a file is there already, and nothing is overwritten")
+        .at("file", *out)
+        .next("choose another name for --out");
+  }
+  RETURN_IF_ERROR(written);
+  const char* const hash = words_for(rewrapped->hash);
+  if (session.wants_json()) {
+    session.answer({{"file", *out},
+                    {"recipient", target.id().hex()},
+                    {"key_bytes", rewrapped->key_size},
+                    {"oaep_hash", hash}});
+  } else {
+    session.output() << "wrote " << base::printable(*out) << ": a key of "
+                     << rewrapped->key_size << " bytes, wrapped to "
+                     << target.id().hex() << " with OAEP and " << hash
+                     << ", as it was before\n";
+  }
+  return ExitStatus::kDone;
+}
+
+}  // namespace
+
+const Command kKeyvaultRewrap{
+    .words = "keyvault rewrap",
+    .group = Group::kKeys,
+    .summary = "wrap a protection key to another cluster's key",
+    .synopsis = "KEY.json --identity K --to PUB.pem --out NEW.json",
+    .details =
+        "Opens a wrapped protection key with a recovery key and wraps it to another\n"
+        "public key (PEM, SPKI or PKCS#1): the wrapping key of the cluster that is to\n"
+        "import it. The form of the file stays what it was, and so does the hash of\n"
+        "its wrapping. The key itself is never written.\n",
+    .examples =
+        "  sealift keyvault rewrap protection-key.json --identity safe-1.pem \\\n"
+        "      --to wrapping-key.pem --out 7fb16fe7-00a0-476f-92b3-ccb98fd9525a.json\n",
+    .arguments = {.least = 1, .most = 1},
+    .add_options = add_options,
+    .run = run,
+};
+
+}  // namespace sealift::cli

@@ -1,0 +1,77 @@
+// sealift vm inspect, on the vectors of the formats that it reads.
+#include "base/strict_json.h"
+#include "tests/cli/command_line.h"
+
+namespace sealift::cli {
+
+namespace {
+
+constexpr const char* kVectors = SEALIFT_SOURCE_DIR "/tests/vectors/";
+
+void copy(const CommandLine& host, const std::string& vector, const std::string& name) {
+  const std::filesystem::path to = host.path(name);
+  std::filesystem::create_directories(to.parent_path());
+  std::filesystem::copy_file(kVectors + vector, to);
+}
+
+}  // namespace
+
+TEST_CASE("vm inspect tells a file by what it holds", "[cli]") {
+  CommandLine host;
+  copy(host, "vmgs/gsp-key.vmgs", "a file");
+  const Outcome words = host.run({"vm", "inspect", host.path("a file")});
+  CHECK(words.status == 0);
+  CHECK_THAT(words.output, Contains("a file: vmgs\n"));
+  CHECK_THAT(words.output, Contains("GspKey: the protection key of the cluster's"));
+  CHECK_THAT(words.output, Contains("40 and 0"));
+
+  const Outcome json = host.run({"vm", "inspect", "--json", host.path("a file")});
+  const auto list = nlohmann::json::parse(json.output);
+  REQUIRE(list.size() == 1);
+  CHECK(list[0].at("type") == "vmgs");
+  CHECK(list[0].at("protection") == "GspKey");
+  CHECK(list[0].at("gsp_lengths") == nlohmann::json{40, 0});
+  CHECK(list[0].at("sequence") == 8);
+}
+
+TEST_CASE("vm inspect reads a folder to its end and names what it refuses", "[cli]") {
+  CommandLine host;
+  copy(host, "hyperv-storage/vm.vmcx", "export/Virtual Machines/VM.vmcx");
+  copy(host, "hyperv-storage/saved.VMRS", "export/Virtual Machines/VM.VMRS");
+  copy(host, "vmgs/plain.vmgs", "export/Virtual Machines/VM.vmgs");
+  copy(host, "vmgs/make.py", "export/Virtual Hard Disks/no.VHDX");
+  copy(host, "vmgs/make.py", "export/make.py");
+  copy(host, "keyvault/key.json", "export/keys/AES/vm_256.json");
+  copy(host, "vmgs/keys.json", "export/other.json");
+
+  const Outcome outcome = host.run({"vm", "inspect", host.path("export"), "--json"});
+  CHECK(outcome.status == 5);
+  CHECK_THAT(outcome.error, StartsWith("error: no file of a Hyper-V VM"));
+  CHECK_THAT(outcome.error, Contains("no.VHDX"));
+  const auto list = nlohmann::json::parse(outcome.output);
+  REQUIRE(list.size() == 5);
+  CHECK(list[0].at("type") == "refused");
+  CHECK(list[1].at("type") == "hyperv-runtime-state");
+  CHECK(list[1].at("saved_memory") == true);
+  CHECK(list[2].at("vm_id") == "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42");
+  CHECK(list[2].at("name") == "büro-01");
+  CHECK(list[2].at("drives").size() == 2);
+  CHECK(list[3].at("protection") == "none");
+  CHECK(list[4].at("type") == "wrapped-key");
+  CHECK(list[4].at("encoding") == "RSA_AES_KEY_WRAP_256");
+  CHECK(list[4].at("bits") == 3072);
+}
+
+TEST_CASE("vm inspect says what is not there, or damaged", "[cli]") {
+  CommandLine host;
+  CHECK(host.run({"vm", "inspect", host.path("nothing")}).status == 10);
+  std::filesystem::create_directory(host.path("empty"));
+  CHECK(host.run({"vm", "inspect", host.path("empty")}).status == 10);
+  copy(host, "hyperv-storage/vm.vmcx", "VM.vmcx");
+  std::filesystem::resize_file(host.path("VM.vmcx"), 20000);
+  const Outcome damaged = host.run({"vm", "inspect", host.path("VM.vmcx")});
+  CHECK(damaged.status == 3);
+  CHECK_THAT(damaged.error, Contains("VM.vmcx, rule H3"));
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,284 @@
+#include "vm/hyperv_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/byte_count.h"
+#include "keyvault/field_text.h"
+#include "keyvault/protection_key.h"
+#include "vm/hyperv_configuration.h"
+#include "vm/vhdx.h"
+#include "vm/vmgs.h"
+
+namespace sealift::vm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kVhdxBegins = "vhdxfile";
+constexpr std::string_view kStorageBegins = "\x14\x20\x28\x01";
+constexpr std::string_view kKeyJsonHolds = "\"private-key-wrapping-info\"";
+constexpr std::uint64_t kLargestKeyJson = base::kMiB;
+constexpr std::size_t kMostFiles = 10'000;
+constexpr int kDeepest = 16;
+
+class Facts {
+ public:
+  void add(std::string name, std::string words, std::string text, base::Json value) {
+    facts_.push_back(
+        {std::move(name), std::move(words), std::move(text), std::move(value)});
+  }
+  void add(std::string name, std::string words, const std::string& text) {
+    add(std::move(name), std::move(words), text, text);
+  }
+  void add(std::string name, std::string words, bool value) {
+    add(std::move(name), std::move(words), value ? "yes" : "no", value);
+  }
+  void add_size(std::string name, std::string words, std::uint64_t bytes) {
+    add(std::move(name), std::move(words), base::ByteCount(bytes).text(), bytes);
+  }
+  void add_number(std::string name, std::string words, std::int64_t number) {
+    add(std::move(name), std::move(words), std::to_string(number), number);
+  }
+  std::vector<FileFact> take() { return std::move(facts_); }
+
+ private:
+  std::vector<FileFact> facts_;
+};
+
+void describe_drives(const std::vector<HypervDrive>& drives, Facts& facts) {
+  base::Json list = base::Json::array();
+  std::string text;
+  for (const HypervDrive& drive : drives) {
+    list.push_back({{"controller", drive.controller},
+                    {"location", drive.location},
+                    {"type", drive.type},
+                    {"path", drive.source_path}});
+    text += (text.empty() ? "" : ", ") + std::string(name_in_path(drive.source_path)) +
+            " (" + drive.type + ")";
+  }
+  facts.add("drives", "drives", text.empty() ? "none" : text, std::move(list));
+}
+
+base::Result<std::vector<FileFact>> of_configuration(const StorageKey& root) {
+  ASSIGN_OR_RETURN(const HypervConfiguration vm, describe_hyperv(root));
+  Facts facts;
+  facts.add("vm_id", "VM id", vm.id.text());
+  facts.add("name", "VM name", vm.name);
+  if (vm.version) {
+    facts.add("version", "configuration version", configuration_version(*vm.version));
+  }
+  facts.add_number("generation", "generation", vm.generation);
+  if (vm.has_secure_boot) {
+    facts.add("secure_boot", "secure boot", *vm.has_secure_boot);
+  }
+  if (vm.bios_id) facts.add("bios_id", "BIOS GUID", vm.bios_id->text());
+  facts.add("guest_state", "guest state",
+            vm.guest_state_path.empty()
+                ? "none named"
+                : std::string(name_in_path(vm.guest_state_path)),
+            vm.guest_state_path);
+  describe_drives(vm.drives, facts);
+  facts.add_number("checkpoints", "checkpoints", vm.checkpoints);
+  facts.add("merge_pending", "a merge is pending", vm.is_merge_pending);
+  return facts.take();
+}
+
+base::Result<InspectedFile> of_storage(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const StorageKey root, read_hyperv_storage(file));
+  InspectedFile inspected;
+  // Only a configuration says which VM it is of.
+  if (root.find("configuration/properties/global_id") != nullptr ||
+      root.find("configuration/settings/global/logical_id") != nullptr) {
+    inspected.type = "hyperv-configuration";
+    ASSIGN_OR_RETURN(inspected.facts, of_configuration(root));
+    return inspected;
+  }
+  inspected.type = "hyperv-runtime-state";
+  Facts facts;
+  facts.add("saved_memory", "holds the VM's memory", has_saved_memory(root));
+  inspected.facts = facts.take();
+  return inspected;
+}
+
+std::pair<std::string, std::string> words_of(VmgsProtection protection) {
+  switch (protection) {
+    case VmgsProtection::kNone:
+      return {"none", "none: whoever has the file has the vTPM"};
+    case VmgsProtection::kGspKey:
+      return {"GspKey", "GspKey: the protection key of the cluster's key vault"};
+    case VmgsProtection::kGspById:
+      return {"GspById",
+              "GspById: a seed of the host, which no key vault holds; on another "
+              "cluster it does not open"};
+    default:
+      return {"unknown", "encrypted, and nothing in the file says with what"};
+  }
+}
+
+base::Result<InspectedFile> of_vmgs(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const Vmgs vmgs, read_vmgs(file));
+  InspectedFile inspected;
+  inspected.type = "vmgs";
+  Facts facts;
+  facts.add("empty", "empty, of a VM that was never started", vmgs.is_empty);
+  facts.add("footer", "has its footer", vmgs.has_footer);
+  if (!vmgs.is_empty) {
+    const auto [protection, words] = words_of(vmgs.protection);
+    facts.add("protection", "protected by", words, protection);
+    facts.add("encrypted", "encrypted", vmgs.is_encrypted);
+    facts.add_number("sequence", "header sequence", vmgs.sequence);
+    facts.add("torn", "one header is damaged", vmgs.is_torn);
+    facts.add("reprovisioned", "reprovisioned", vmgs.is_reprovisioned);
+    if (vmgs.gsp) {
+      const auto& [first, second] = vmgs.gsp->lengths;
+      facts.add("gsp_lengths", "GSP bytes",
+                std::to_string(first) + " and " + std::to_string(second),
+                base::Json{first, second});
+    }
+    if (vmgs.bios_id) facts.add("bios_id", "BIOS GUID", vmgs.bios_id->text());
+    base::Json list = base::Json::array();
+    std::string text;
+    for (const VmgsFile& part : vmgs.files) {
+      list.push_back({{"number", part.number},
+                      {"size", part.size},
+                      {"encrypted", part.is_encrypted}});
+      text += (text.empty() ? "" : ", ") + vmgs_file_name(part.number);
+    }
+    facts.add("files", "files", text, std::move(list));
+  }
+  inspected.facts = facts.take();
+  return inspected;
+}
+
+base::Result<InspectedFile> of_vhdx(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const Vhdx vhdx, read_vhdx(file));
+  InspectedFile inspected;
+  inspected.type = "vhdx";
+  Facts facts;
+  facts.add_size("virtual_size", "size of the disk", vhdx.virtual_size);
+  facts.add_size("block_bytes", "of it in blocks with data", vhdx.block_bytes);
+  facts.add_size("block_size", "block size", vhdx.block_size);
+  facts.add_number("sector_size", "bytes of a sector", vhdx.sector_size);
+  facts.add("fixed", "fixed", vhdx.is_fixed);
+  facts.add("unclean_log", "its log waits to be replayed", vhdx.has_log);
+  facts.add("data_write_id", "data write GUID", vhdx.data_write_id.text());
+  if (vhdx.parent) {
+    facts.add("parent_linkage", "data write GUID of its parent",
+              vhdx.parent->linkage.text());
+    facts.add("parent_path", "its parent was", vhdx.parent->source_path);
+  }
+  inspected.facts = facts.take();
+  return inspected;
+}
+
+bool is_key_json(const base::ByteSource& file) {
+  if (file.size() > kLargestKeyJson) return false;
+  const auto bytes = file.read(0, static_cast<std::size_t>(file.size()));
+  if (!bytes) return false;
+  const auto text = keyvault::read_field_text(bytes.value());
+  return text && text->find(kKeyJsonHolds) != std::string::npos;
+}
+
+base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const base::Bytes text,
+                   file.read(0, static_cast<std::size_t>(file.size())));
+  ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
+  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
+                   keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1));
+  InspectedFile inspected;
+  inspected.type = "wrapped-key";
+  Facts facts;
+  facts.add("encoding", "wrapped as", json.encoding);
+  facts.add("recipient", "wrapped to", wrapping_key.id().hex());
+  facts.add_number("bits", "bits of that key", wrapping_key.bits());
+  facts.add("wrapping_key", "its name in the key vault",
+            json.wrapping_key_name.empty() ? "none said" : json.wrapping_key_name,
+            json.wrapping_key_name);
+  facts.add_number("wrapped_bytes", "bytes, wrapped",
+                   static_cast<std::int64_t>(json.wrapped.size()));
+  inspected.facts = facts.take();
+  return inspected;
+}
+
+base::Result<InspectedFile> inspect(const base::ByteSource& file) {
+  const std::size_t size = std::min<std::uint64_t>(file.size(), kVhdxBegins.size());
+  ASSIGN_OR_RETURN(const base::Bytes begin, file.read(0, size));
+  const std::string_view text = base::as_text(begin);
+  if (text == kVhdxBegins) return of_vhdx(file);
+  if (text.starts_with(kStorageBegins)) return of_storage(file);
+  if (is_key_json(file)) return of_key_json(file);
+  // A store that is empty, or cut off, has no mark at its beginning.
+  auto vmgs = of_vmgs(file);
+  if (vmgs || text == "GUESTRTS" || vmgs.error().code() != base::ErrorCode::kCorrupt) {
+    return vmgs;
+  }
+  return base::Error(base::ErrorCode::kRefused, "no file of a Hyper-V VM")
+      .because(vmgs.error().what())
+      .next(
+          "name a .vmcx, .VMRS, .vmgs, .vhdx or .avhdx file, an exported key, or a "
+          "folder of them");
+}
+
+// By its name; of all the .json files that there may be, one that holds a key.
+bool is_one(const fs::path& path) {
+  std::string ending = path.extension().string();
+  std::ranges::transform(ending, ending.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
+                                                     ".avhdx"};
+  if (ending == ".json") {
+    const auto file = base::open_bytes(path);
+    return file && is_key_json(*file.value());
+  }
+  return std::ranges::find(kEndings, ending) != kEndings.end();
+}
+
+}  // namespace
+
+base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file,
+                   base::open_bytes(path));
+  auto inspected = inspect(*file);
+  if (!inspected) return std::move(inspected).error().at("file", path.string());
+  inspected->path = path;
+  return inspected;
+}
+
+base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failure;
+  std::size_t seen = 0;
+  // Symbolic links are not followed: an export has none.
+  for (auto entry = fs::recursive_directory_iterator(folder, failure);
+       !failure && entry != fs::recursive_directory_iterator();
+       entry.increment(failure)) {
+    if (++seen > kMostFiles || entry.depth() > kDeepest) {
+      return base::Error(base::ErrorCode::kRefused, "the folder is no Hyper-V export")
+          .at("folder", folder.string())
+          .because(seen > kMostFiles ? "it holds more than 10,000 files"
+                                     : "its folders lie more than 16 deep")
+          .next("name the folder of one VM, or of a few");
+    }
+    if (entry->is_regular_file(failure) && is_one(entry->path())) {
+      found.push_back(entry->path());
+    }
+  }
+  if (failure) {
+    return base::Error(base::ErrorCode::kIo, "cannot read a folder")
+        .at("folder", folder.string())
+        .because(failure.message());
+  }
+  if (found.empty()) {
+    return base::Error(base::ErrorCode::kNotFound,
+                       "no file of a Hyper-V VM lies in the folder")
+        .at("folder", folder.string());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+}  // namespace sealift::vm
