@@ -115,6 +115,7 @@ base::Result<std::vector<archive::ChunkLocation>> Catalog::locate(
     if (!has_row) break;
     archive::ChunkLocation location;
     location.volume = state_->locate.text(0);
+    if (state_->lost_volumes.contains(location.volume)) continue;
     location.offset = state_->locate.number(1);
     location.stored_size = static_cast<std::uint32_t>(state_->locate.number(2));
     auto& list =

@@ -103,7 +103,7 @@ base::Result<Wholeness> examine_archives(const Database& database,
     for (std::uint32_t number = 1; number <= snapshots.number(1); ++number) {
       const std::string name = archive::volume_name(archive, number);
       ASSIGN_OR_RETURN(const bool is_believed, believed.with(name).next());
-      const bool is_lost = losses.has_volume(name);
+      const bool is_lost = losses.volumes().contains(name);
       if ((is_believed && !is_lost) || removed.contains(name)) continue;
       is_whole = false;
       if (is_lost) continue;  // Said already.
@@ -115,8 +115,7 @@ base::Result<Wholeness> examine_archives(const Database& database,
           losses.add(with_places(broken("R20", "a volume of an archive is missing"),
                                  missing, repository)
                          .next("bring it back from a copy of the repository; without "
-                               "it the snapshot "
-                               "cannot be restored")
+                               "it the snapshot cannot be restored")
                          .next(kRestoreTheRest)));
     }
     if (is_whole != (snapshots.integer(3) != 0)) {

@@ -1,6 +1,7 @@
 // What the repository should have and has not.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,13 @@ constexpr const char* kRestoreTheRest =
     "what does not need it can be restored meanwhile: name a snapshot by its id, as "
     "`sealift list` shows it, with --accept-loss";
 
+/// Whether the error says that something is missing, not that two things contradict
+/// each other.
+inline bool is_loss(const base::Error& error) {
+  return std::ranges::find(error.next_steps(), kRestoreTheRest) !=
+         error.next_steps().end();
+}
+
 /// Collects what is missing where the operator accepts that; else the first is an
 /// error. Of very many the first few stand for all.
 class Losses {
@@ -21,7 +29,7 @@ class Losses {
   explicit Losses(bool are_accepted) : are_accepted_(are_accepted) {}
 
   base::Status add(base::Error error) {
-    if (!are_accepted_) return error;
+    if (!are_accepted_ || !is_loss(error)) return error;
     if (errors_.size() < kMostSaid) {
       errors_.push_back(std::move(error));
     } else {
@@ -36,7 +44,7 @@ class Losses {
     return add(std::move(error));
   }
 
-  bool has_volume(const std::string& name) const { return volumes_.contains(name); }
+  const std::set<std::string>& volumes() const { return volumes_; }
   bool is_empty() const { return errors_.empty(); }
 
   std::vector<base::Error> take() {

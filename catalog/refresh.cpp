@@ -251,22 +251,29 @@ base::Status Reading::check_chains(const std::optional<archive::SignerId>& own,
       continue;
     }
     auto head = check_chain(signer, links);
-    if (!head) {
+    if (head) {
+      heads[signer] = head.value();
+    } else {
       RETURN_IF_ERROR(lose(std::move(head).error()));
     }
-    heads[signer] = head ? head.value() : unbroken_head(links);
   }
   // What is held of a revoked signer does not show, whoever remembers it.
+  const auto need_not_be_there = [&](const archive::SignerId& signer) {
+    const bool is_said = found_.links.contains(signer) && !heads.contains(signer);
+    return is_said || is_revoked(repository_.trust(), signer);
+  };
   for (const auto& [signer, head] : remembered) {
-    if (is_revoked(repository_.trust(), signer)) continue;
+    if (need_not_be_there(signer)) continue;
     auto checked = check_head(signer, head, found_.links[signer], "this catalog");
     if (!checked) RETURN_IF_ERROR(lose(std::move(checked).error()));
   }
-  if (own && own_head && !is_revoked(repository_.trust(), *own)) {
+  if (own && own_head && !need_not_be_there(*own)) {
     auto checked =
         check_head(*own, *own_head, found_.links[*own], "this host's key vault");
     if (!checked) RETURN_IF_ERROR(lose(std::move(checked).error()));
   }
+  // Nothing is learnt from a repository that lacks something: the next command stops.
+  if (!losses_.is_empty()) return base::Done{};
   ASSIGN_OR_RETURN(const bool was_begun, is_begun());
   for (const auto& [signer, head] : heads) {
     const auto known = remembered.find(signer);
@@ -333,6 +340,7 @@ base::Result<RefreshReport> Catalog::refresh(
     ASSIGN_OR_RETURN(auto counted, find_counted_keys(state_->database, current.trust(),
                                                      own, reading.attested()));
     const std::lock_guard lock(state_->mutex);
+    state_->lost_volumes = reading.losses().volumes();
     state_->counted_keys = std::move(counted);
     state_->attested = reading.attested();
     return report;

@@ -23,6 +23,7 @@ struct Catalog::State {
   Query locate;
   std::unordered_set<std::int64_t> counted_keys;  ///< Rows of `frame_key`.
   std::set<archive::ArchiveId> attested;          ///< By a keeper, as last read.
+  std::set<std::string> lost_volumes;  ///< Known, and not there when last read.
 };
 
 }  // namespace sealift::catalog

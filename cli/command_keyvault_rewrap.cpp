@@ -50,11 +50,17 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                        to ? "the new key file needs a name, --out NEW.json"
                           : "it needs a key to wrap to, --to PUB.pem");
   }
+  const std::string name = values.one("wrapping-key-name").value_or("");
+  if (base::printable(name) != name) {
+    return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
+        .at("option", "--wrapping-key-name " + name);
+  }
   ASSIGN_OR_RETURN(const keyvault::Recipient target, read_target(*to));
-  ASSIGN_OR_RETURN(const base::Bytes text, base::read_file(file, kFileLimit));
+  ASSIGN_OR_RETURN(const keyvault::Secret text,
+                   keyvault::read_secret_file(file, kFileLimit,
+                                              keyvault::SecretFilePlace::kAnywhere));
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
-  auto rewrapped = keyvault::rewrap_key_json(
-      text, identity, target, values.one("wrapping-key-name").value_or(""));
+  auto rewrapped = keyvault::rewrap_key_json(text.view(), identity, target, name);
   if (!rewrapped) return std::move(rewrapped).error().at("file", file);
   const base::Status written = base::publish(
       base::real_filesystem(), *out, base::as_bytes(rewrapped->json), kPublicMode);

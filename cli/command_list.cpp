@@ -50,8 +50,8 @@ base::Result<ExitStatus> run_list(const Session& session, const Values& values) 
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    open.catalog->list(vm));
   if (snapshots.empty() && !vm.empty()) {
-    ASSIGN_OR_RETURN(const ExitStatus status, conclude_reading(session, open));
-    static_cast<void>(status);
+    auto concluded = conclude_reading(session, open);
+    if (!concluded) return concluded;
     return none_of(vm, open);
   }
   if (session.wants_json()) {

@@ -157,6 +157,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(const archive::RepositoryKeys* const keys, keys_of(open));
   ASSIGN_OR_RETURN(catalog::Snapshot snapshot,
                    select_snapshot(session, open, values.arguments().front()));
+  for (const base::Error& error : open.losses) session.report(error);
   restore::RestoreEnvironment environment{.repository = open.repository,
                                           .keys = *keys,
                                           .catalog = *open.catalog,

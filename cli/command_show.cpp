@@ -143,7 +143,8 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& values) 
                    read_details(session, open, snapshot));
   if (session.wants_json()) {
     session.answer(details_json(details));
-    return ExitStatus::kDone;
+    session.output().flush();
+    return conclude_losses(session, open, ExitStatus::kDone);
   }
   std::ostream& output = session.output();
   print_facts(output, details);
@@ -153,7 +154,8 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& values) 
   print_map(output, "versions", details.manifest.versions);
   print_protection_keys(output, details.manifest, open.repository.document());
   print_volumes(output, details);
-  return ExitStatus::kDone;
+  output.flush();
+  return conclude_losses(session, open, ExitStatus::kDone);
 }
 
 }  // namespace

@@ -143,10 +143,8 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                    choose(session, open, values));
   ASSIGN_OR_RETURN(const std::vector<Found> all, verify_all(session, open, snapshots));
   std::vector<base::Error> errors;
-  if (values.arguments().empty()) {
-    errors = open.skipped;
-    errors.insert(errors.end(), open.losses.begin(), open.losses.end());
-  }
+  if (values.arguments().empty()) errors = open.skipped;
+  errors.insert(errors.end(), open.losses.begin(), open.losses.end());
   base::Json list = base::Json::array();
   int level = kHighestLevel;
   for (const Found& found : all) {

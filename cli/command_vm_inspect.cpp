@@ -20,11 +20,15 @@ void print(std::ostream& output, const vm::InspectedFile& file) {
   Table table({{""}, {""}});
   for (const vm::FileFact& fact : file.facts) table.add({fact.words, fact.text});
   table.print(output, "  ");
+  for (const std::string& remark : file.remarks) {
+    output << "  !  " << base::printable(remark) << "\n";
+  }
 }
 
 base::Json to_json(const vm::InspectedFile& file) {
   base::Json object{{"file", file.path.string()}, {"type", file.type}};
   for (const vm::FileFact& fact : file.facts) object[fact.name] = fact.value;
+  object["remarks"] = file.remarks;
   return object;
 }
 
@@ -38,23 +42,24 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const fs::path named = values.arguments().front();
   ASSIGN_OR_RETURN(const std::vector<fs::path> files, choose(named));
   std::vector<base::Error> refused;
+  std::vector<vm::InspectedFile> read;
   base::Json list = base::Json::array();
   for (const fs::path& path : files) {
     auto inspected = vm::inspect_hyperv_file(path);
-    if (!inspected) {
-      if (session.wants_json()) {
-        list.push_back({{"file", path.string()},
-                        {"type", "refused"},
-                        {"reason", inspected.error().what()}});
-      }
-      refused.push_back(std::move(inspected).error());
+    if (inspected) {
+      read.push_back(std::move(inspected).value());
       continue;
     }
-    if (session.wants_json()) {
-      list.push_back(to_json(inspected.value()));
-    } else {
-      print(session.output(), inspected.value());
-    }
+    list.push_back({{"file", path.string()},
+                    {"type", "refused"},
+                    {"reason", inspected.error().what()}});
+    refused.push_back(std::move(inspected).error());
+  }
+  // One file says nothing of what lies beside it.
+  if (fs::path(named) != files.front()) vm::compare_hyperv_files(read);
+  for (const vm::InspectedFile& file : read) {
+    list.push_back(to_json(file));
+    if (!session.wants_json()) print(session.output(), file);
   }
   if (session.wants_json()) session.answer(list);
   session.output().flush();

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "archive/folder_store.h"
@@ -204,11 +203,9 @@ base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_
   if (!report) {
     // A volume that was skipped leaves a gap: the volume says more than the gap.
     auto checked = check_nothing_is_disbelieved(open);
-    base::Error error =
-        checked ? std::move(report).error() : std::move(checked).error();
-    const auto& steps = error.next_steps();
-    if (error.code() == base::ErrorCode::kCorrupt && on_loss == OnLoss::kStop &&
-        std::ranges::find(steps, catalog::kRestoreTheRest) == steps.end()) {
+    if (checked) return std::move(report).error();
+    base::Error error = std::move(checked).error();
+    if (catalog::is_loss(report.error()) && !catalog::is_loss(error)) {
       error.next(catalog::kRestoreTheRest);
     }
     return error;
@@ -221,9 +218,15 @@ base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_
 base::Result<ExitStatus> conclude_reading(const Session& session,
                                           const OpenRepository& open) {
   for (const base::Error& error : open.skipped) session.report(error);
-  if (open.losses.empty()) {
-    return open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything;
-  }
+  return conclude_losses(
+      session, open,
+      open.skipped.empty() ? ExitStatus::kDone : ExitStatus::kNotEverything);
+}
+
+base::Result<ExitStatus> conclude_losses(const Session& session,
+                                         const OpenRepository& open,
+                                         ExitStatus without) {
+  if (open.losses.empty()) return without;
   for (std::size_t at = 0; at + 1 < open.losses.size(); ++at) {
     session.report(open.losses[at]);
   }

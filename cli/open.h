@@ -65,10 +65,9 @@ enum class OnLoss {
 /// Everything that list, show, verify and restore read from. Keys come from the key
 /// vault, else from --identity. Volumes that are not believed are in `skipped`: the
 /// caller reports them, or stops.
-/// errors  as the functions above; kCorrupt, with kStop: a signer's chain has a gap or
-/// a
-///         fork (the volume that made it, if it is there and not believed, is named
-///         instead), or a volume is missing.
+/// errors  as the functions above.  kCorrupt: a signer's chain has a fork; with kStop
+///         also a gap (the volume that made it, if it is there and not believed, is
+///         named instead), or a volume that is missing.
 base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_loss);
 
 /// What a command ends with that has said all that is there: the losses and the volumes
@@ -76,6 +75,11 @@ base::Result<OpenRepository> open_for_reading(const Session& session, OnLoss on_
 /// errors  kCorrupt: the last of the losses.
 base::Result<ExitStatus> conclude_reading(const Session& session,
                                           const OpenRepository& open);
+
+/// The same of the losses alone; `without` any, that is the status.
+base::Result<ExitStatus> conclude_losses(const Session& session,
+                                         const OpenRepository& open,
+                                         ExitStatus without);
 
 /// The keys of `open`.
 /// errors  kNotFound: neither the key vault nor --identity gives them.

@@ -47,13 +47,13 @@ base::Result<catalog::Snapshot> select_snapshot(const Session& session,
       }
       return error;
     }
+    found = open.catalog->find(selector);  // What was missing has come back.
   }
   if (!found && !open.skipped.empty() &&
       found.error().code() == base::ErrorCode::kNotFound) {
     return in_what_is_disbelieved(session, open, selector);
   }
   for (const base::Error& error : open.skipped) session.report(error);
-  for (const base::Error& error : open.losses) session.report(error);
   if (!found && !open.keys && found.error().code() == base::ErrorCode::kNotFound) {
     return names_are_sealed(open).at("snapshot", selector);
   }

@@ -10,7 +10,8 @@ namespace sealift::cli {
 
 /// The snapshot that `selector` names; newer ones passed over are named to the
 /// operator. Where volumes are missing or not believed, "the newest of this VM" cannot
-/// be known, so only a snapshot named by its own id is taken then; they are reported.
+/// be known, so only a snapshot named by its own id is taken then. What is not believed
+/// is reported; what is missing is for the caller to report.
 ///
 /// errors  kCorrupt: a volume is not believed, and `selector` is no snapshot's id.
 ///         kNotFound, kUsage: as catalog::Catalog::find().

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "vm/microsoft_guid.h"
+
 namespace sealift::vm {
 
 namespace {
@@ -17,16 +19,6 @@ std::string text_at(const StorageKey& key, std::string_view path) {
 
 std::string below(std::string_view device, std::string_view name) {
   return std::string(device) + "/" + std::string(name);
-}
-
-/// "{7fb1…}" or "7FB1…".
-std::optional<base::Uuid> uuid_in(std::string_view text) {
-  if (text.starts_with('{') && text.ends_with('}')) {
-    text = text.substr(1, text.size() - 2);
-  }
-  auto uuid = base::Uuid::parse(text);
-  if (!uuid) return std::nullopt;
-  return std::move(uuid).value();
 }
 
 /// 12 of "drive12", if `name` is of that form.
@@ -54,9 +46,9 @@ void add_drives(const StorageKey& device, const StorageKey& controller,
 
 base::Result<base::Uuid> find_id(const StorageKey& root) {
   const auto of_properties =
-      uuid_in(text_at(root, "configuration/properties/global_id"));
+      guid_of_text(text_at(root, "configuration/properties/global_id"));
   const auto of_settings =
-      uuid_in(text_at(root, "configuration/settings/global/logical_id"));
+      guid_of_text(text_at(root, "configuration/settings/global/logical_id"));
   if (!of_properties && !of_settings) {
     return base::Error(base::ErrorCode::kCorrupt, "the configuration names no VM");
   }
@@ -85,7 +77,7 @@ base::Result<HypervConfiguration> describe_hyperv(const StorageKey& root) {
           all.get<bool>(below(kFirmwareDevice, "secure_boot_enabled"))) {
     found.has_secure_boot = *is_on;
   }
-  found.bios_id = uuid_in(text_at(all, below(kFirmwareDevice, "bios_guid")));
+  found.bios_id = guid_of_text(text_at(all, below(kFirmwareDevice, "bios_guid")));
   found.guest_state_path = text_at(all, below(kStateDevice, "StateFilePath"));
   for (const StorageKey& device : all.children) {
     for (const StorageKey& controller : device.children) {

@@ -7,9 +7,6 @@
 #include "base/byte_count.h"
 #include "keyvault/field_text.h"
 #include "keyvault/protection_key.h"
-#include "vm/hyperv_configuration.h"
-#include "vm/vhdx.h"
-#include "vm/vmgs.h"
 
 namespace sealift::vm {
 
@@ -23,6 +20,14 @@ constexpr std::string_view kKeyJsonHolds = "\"private-key-wrapping-info\"";
 constexpr std::uint64_t kLargestKeyJson = base::kMiB;
 constexpr std::size_t kMostFiles = 10'000;
 constexpr int kDeepest = 16;
+
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return lowered;
+}
 
 class Facts {
  public:
@@ -62,8 +67,7 @@ void describe_drives(const std::vector<HypervDrive>& drives, Facts& facts) {
   facts.add("drives", "drives", text.empty() ? "none" : text, std::move(list));
 }
 
-base::Result<std::vector<FileFact>> of_configuration(const StorageKey& root) {
-  ASSIGN_OR_RETURN(const HypervConfiguration vm, describe_hyperv(root));
+std::vector<FileFact> facts_of(const HypervConfiguration& vm) {
   Facts facts;
   facts.add("vm_id", "VM id", vm.id.text());
   facts.add("name", "VM name", vm.name);
@@ -93,7 +97,9 @@ base::Result<InspectedFile> of_storage(const base::ByteSource& file) {
   if (root.find("configuration/properties/global_id") != nullptr ||
       root.find("configuration/settings/global/logical_id") != nullptr) {
     inspected.type = "hyperv-configuration";
-    ASSIGN_OR_RETURN(inspected.facts, of_configuration(root));
+    ASSIGN_OR_RETURN(HypervConfiguration vm, describe_hyperv(root));
+    inspected.facts = facts_of(vm);
+    inspected.content = std::move(vm);
     return inspected;
   }
   inspected.type = "hyperv-runtime-state";
@@ -150,6 +156,7 @@ base::Result<InspectedFile> of_vmgs(const base::ByteSource& file) {
     facts.add("files", "files", text, std::move(list));
   }
   inspected.facts = facts.take();
+  inspected.content = vmgs;
   return inspected;
 }
 
@@ -171,6 +178,7 @@ base::Result<InspectedFile> of_vhdx(const base::ByteSource& file) {
     facts.add("parent_path", "its parent was", vhdx.parent->source_path);
   }
   inspected.facts = facts.take();
+  inspected.content = vhdx;
   return inspected;
 }
 
@@ -186,8 +194,13 @@ base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
   ASSIGN_OR_RETURN(const base::Bytes text,
                    file.read(0, static_cast<std::size_t>(file.size())));
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
-  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
-                   keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1));
+  auto parsed = keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1);
+  if (!parsed) {
+    return base::Error(base::ErrorCode::kCorrupt,
+                       "the key JSON does not say what it is wrapped to")
+        .because(parsed.error().what());
+  }
+  const keyvault::Recipient& wrapping_key = parsed.value();
   InspectedFile inspected;
   inspected.type = "wrapped-key";
   Facts facts;
@@ -203,6 +216,20 @@ base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
   return inspected;
 }
 
+base::Result<bool> has_mark_of_vmgs(const base::ByteSource& file) {
+  const std::array<std::pair<std::uint64_t, std::string_view>, 4> marks{
+      {{0, "GUESTRTS"},
+       {512, "GUESTRTS"},
+       {4096, "GUESTRTS"},
+       {file.size() - std::min<std::uint64_t>(file.size(), 512), "conectix"}}};
+  for (const auto& [at, mark] : marks) {
+    if (!file.holds(at, mark.size())) continue;
+    ASSIGN_OR_RETURN(const base::Bytes bytes, file.read(at, mark.size()));
+    if (base::as_text(bytes) == mark) return true;
+  }
+  return false;
+}
+
 base::Result<InspectedFile> inspect(const base::ByteSource& file) {
   const std::size_t size = std::min<std::uint64_t>(file.size(), kVhdxBegins.size());
   ASSIGN_OR_RETURN(const base::Bytes begin, file.read(0, size));
@@ -210,11 +237,11 @@ base::Result<InspectedFile> inspect(const base::ByteSource& file) {
   if (text == kVhdxBegins) return of_vhdx(file);
   if (text.starts_with(kStorageBegins)) return of_storage(file);
   if (is_key_json(file)) return of_key_json(file);
-  // A store that is empty, or cut off, has no mark at its beginning.
+  // A store that is empty, or damaged, may have no mark at its beginning.
   auto vmgs = of_vmgs(file);
-  if (vmgs || text == "GUESTRTS" || vmgs.error().code() != base::ErrorCode::kCorrupt) {
-    return vmgs;
-  }
+  if (vmgs || vmgs.error().code() != base::ErrorCode::kCorrupt) return vmgs;
+  ASSIGN_OR_RETURN(const bool has_mark, has_mark_of_vmgs(file));
+  if (has_mark) return vmgs;
   return base::Error(base::ErrorCode::kRefused, "no file of a Hyper-V VM")
       .because(vmgs.error().what())
       .next(
@@ -224,10 +251,7 @@ base::Result<InspectedFile> inspect(const base::ByteSource& file) {
 
 // By its name; of all the .json files that there may be, one that holds a key.
 bool is_one(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  const std::string ending = lower(path.extension().string());
   constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
                                                      ".avhdx"};
   if (ending == ".json") {
@@ -236,6 +260,90 @@ bool is_one(const fs::path& path) {
   }
   return std::ranges::find(kEndings, ending) != kEndings.end();
 }
+
+/// Looks at one file after the other in the light of all.
+class Comparison {
+ public:
+  explicit Comparison(std::vector<InspectedFile>& files) : files_(files) {}
+
+  void run() {
+    for (InspectedFile& file : files_) {
+      if (const auto* vm = std::get_if<HypervConfiguration>(&file.content)) {
+        look_at(file, *vm);
+      } else if (const auto* state = std::get_if<Vmgs>(&file.content)) {
+        look_at(file, *state);
+      } else if (const auto* disk = std::get_if<Vhdx>(&file.content)) {
+        look_at(file, *disk);
+      }
+    }
+  }
+
+ private:
+  const InspectedFile* named(std::string_view name) const {
+    const auto found = std::ranges::find_if(files_, [&](const InspectedFile& file) {
+      return lower(file.path.filename().string()) == lower(name);
+    });
+    return found == files_.end() ? nullptr : &*found;
+  }
+
+  void look_at(InspectedFile& file, const HypervConfiguration& vm) const {
+    if (lower(file.path.stem().string()) != vm.id.text()) {
+      file.remarks.emplace_back("its name is not the id of its VM");
+    }
+    if (vm.is_merge_pending) {
+      file.remarks.emplace_back("a checkpoint's disk waits to be merged");
+    }
+    const std::string_view state = name_in_path(vm.guest_state_path);
+    if (!state.empty() && named(state) == nullptr) {
+      file.remarks.push_back("its guest state is not here: " + std::string(state));
+    }
+    for (const HypervDrive& drive : vm.drives) {
+      const std::string_view name = name_in_path(drive.source_path);
+      if (drive.type == "VHD" && named(name) == nullptr) {
+        file.remarks.push_back("a disk is not here: " + std::string(name));
+      }
+    }
+  }
+
+  void look_at(InspectedFile& file, const Vmgs& state) const {
+    if (state.is_torn) {
+      file.remarks.emplace_back("it may have been copied while it was written to");
+    }
+    if (state.gsp && state.gsp->lengths[0] > 0 && state.gsp->lengths[1] > 0) {
+      file.remarks.emplace_back("the last boot broke off while it changed keys");
+    }
+    if (!state.bios_id) return;
+    for (const InspectedFile& other : files_) {
+      const auto* const vm = std::get_if<HypervConfiguration>(&other.content);
+      if (vm == nullptr || !vm->bios_id || *vm->bios_id == *state.bios_id) continue;
+      if (lower(name_in_path(vm->guest_state_path)) ==
+          lower(file.path.filename().string())) {
+        file.remarks.push_back("it belongs to another BIOS GUID than its VM, " +
+                               other.path.filename().string() +
+                               ": the vTPM would be made anew");
+      }
+    }
+  }
+
+  void look_at(InspectedFile& file, const Vhdx& disk) const {
+    if (disk.has_log) {
+      file.remarks.emplace_back("it was not closed properly: its log waits");
+    }
+    if (!disk.parent) return;
+    const auto parent = std::ranges::find_if(files_, [&](const InspectedFile& other) {
+      const auto* const content = std::get_if<Vhdx>(&other.content);
+      return content != nullptr && content->data_write_id == disk.parent->linkage;
+    });
+    if (parent == files_.end()) {
+      file.remarks.emplace_back("its parent is not here");
+      return;
+    }
+    const std::string name = parent->path.string();
+    file.facts.push_back({"parent", "hangs on", name, name});
+  }
+
+  std::vector<InspectedFile>& files_;
+};
 
 }  // namespace
 
@@ -246,6 +354,10 @@ base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
   if (!inspected) return std::move(inspected).error().at("file", path.string());
   inspected->path = path;
   return inspected;
+}
+
+void compare_hyperv_files(std::vector<InspectedFile>& files) {
+  Comparison(files).run();
 }
 
 base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {

@@ -25,7 +25,8 @@ constexpr std::size_t kVersionAt = 10;
 constexpr std::size_t kAlignmentAt = 22;
 constexpr std::size_t kLogAt = 26;
 constexpr std::uint32_t kVersion = 0x0400;
-constexpr std::uint32_t kAlignment = 4096;
+constexpr std::uint32_t kPage = 4096;
+constexpr std::uint32_t kLargestAlignment = 65536;
 
 constexpr std::size_t kLogSize = 34;
 constexpr std::uint32_t kLogSignature = 0x01110003;
@@ -38,8 +39,7 @@ constexpr std::size_t kObjectSize = 18;
 constexpr std::size_t kObjectCrcAt = 1;
 constexpr std::size_t kObjectPlaceAt = 5;
 constexpr std::size_t kObjectSizeAt = 13;
-constexpr std::size_t kMostObjectTables = 1024;
-constexpr std::uint32_t kMostObjects = 65536;  // In one table.
+constexpr std::uint64_t kMostObjects = std::uint64_t{1} << 22U;
 
 enum Object : unsigned { kEmpty, kObjectTable, kKeyTable, kFileObject, kFree };
 
@@ -81,6 +81,10 @@ bool has_checksum(base::ByteView bytes, std::size_t at) {
   return base::read_le32(bytes, at) == checksum_without<Crc32>(bytes, at);
 }
 
+bool is_alignment(std::uint32_t bytes) {
+  return std::has_single_bit(bytes) && bytes >= kPage && bytes <= kLargestAlignment;
+}
+
 base::Result<base::Bytes> read_header(const base::ByteSource& file) {
   std::optional<base::Bytes> found;
   for (const std::uint64_t at : kHeadersAt) {
@@ -88,7 +92,7 @@ base::Result<base::Bytes> read_header(const base::ByteSource& file) {
     ASSIGN_OR_RETURN(base::Bytes header, file.read(at, kHeaderSize));
     if (base::read_le32(header, 0) != kHeaderSignature ||
         !has_checksum(header, kCrcAt) ||
-        base::read_le32(header, kAlignmentAt) != kAlignment) {
+        !is_alignment(base::read_le32(header, kAlignmentAt))) {
       continue;
     }
     const auto is_later = [&] {
@@ -140,7 +144,7 @@ class ObjectTables {
     while (!waiting_.empty()) {
       const std::uint64_t at = waiting_.back();
       waiting_.pop_back();
-      if (seen_.size() == kMostObjectTables || !seen_.insert(at).second) {
+      if (!seen_.insert(at).second || seen_.size() > file_.size() / kPage) {
         return broken("H5", "the object tables of the file go in a circle");
       }
       RETURN_IF_ERROR(read_table(at));
@@ -156,8 +160,9 @@ class ObjectTables {
     ASSIGN_OR_RETURN(const base::Bytes header, file_.read(at, kObjectTableHeader));
     const std::uint32_t count = base::read_le32(header, 4);
     const std::size_t size = count * kObjectSize;
-    if (base::read_le32(header, 0) != kObjectTableSignature || count > kMostObjects ||
-        !file_.holds(at + kObjectTableHeader, size)) {
+    objects_ += count;
+    if (base::read_le32(header, 0) != kObjectTableSignature ||
+        objects_ > kMostObjects || !file_.holds(at + kObjectTableHeader, size)) {
       return damaged;
     }
     ASSIGN_OR_RETURN(const base::Bytes entries,
@@ -170,7 +175,12 @@ class ObjectTables {
       const Place place{base::read_le64(entry, kObjectPlaceAt),
                         base::read_le32(entry, kObjectSizeAt)};
       if (type == kObjectTable) waiting_.push_back(place.offset);
-      if (type == kKeyTable) key_tables_.push_back(place);
+      if (type != kKeyTable) continue;
+      key_tables_.push_back(place);
+      key_bytes_ += std::max<std::uint64_t>(place.size, kTableHeader);
+      if (key_bytes_ > kMostTableBytes) {
+        return broken("H6", "the key tables of the file are too large");
+      }
     }
     return base::Done{};
   }
@@ -179,6 +189,8 @@ class ObjectTables {
   std::vector<std::uint64_t> waiting_;
   std::set<std::uint64_t> seen_;
   std::vector<Place> key_tables_;
+  std::uint64_t objects_ = 0;
+  std::uint64_t key_bytes_ = 0;
 };
 
 // The current table of each index.
@@ -187,13 +199,10 @@ using KeyTables = std::map<unsigned, base::Bytes>;
 base::Result<KeyTables> read_key_tables(const base::ByteSource& file,
                                         const std::vector<Place>& places) {
   KeyTables tables;
-  std::uint64_t total = 0;
   for (const Place& place : places) {
     const base::Error damaged = broken("H6", "a key table of the file is damaged")
                                     .at("offset", std::to_string(place.offset));
-    total += place.size;
-    if (place.size < kTableHeader || total > kMostTableBytes ||
-        !file.holds(place.offset, place.size)) {
+    if (place.size < kTableHeader || !file.holds(place.offset, place.size)) {
       return damaged;
     }
     ASSIGN_OR_RETURN(base::Bytes table,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/uuid.h"
@@ -17,6 +19,16 @@ inline base::Uuid microsoft_guid(base::ByteView bytes) {
   std::ranges::reverse(array.begin() + 4, array.begin() + 6);
   std::ranges::reverse(array.begin() + 6, array.begin() + 8);
   return base::Uuid(array);
+}
+
+/// "{7fb1…}" or "7FB1…"; none of any other text.
+inline std::optional<base::Uuid> guid_of_text(std::string_view text) {
+  if (text.starts_with('{') && text.ends_with('}')) {
+    text = text.substr(1, text.size() - 2);
+  }
+  auto guid = base::Uuid::parse(text);
+  if (!guid) return std::nullopt;
+  return std::move(guid).value();
 }
 
 }  // namespace sealift::vm

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <map>
+#include <utility>
 
 #include "base/byte_count.h"
 #include "base/utf16.h"
@@ -59,6 +60,7 @@ constexpr std::uint64_t kLargestBlock = 256 * kMiB;
 constexpr std::string_view kLocatorType = "b04aefb7-d19e-4a81-b789-25b8e9445913";
 constexpr std::size_t kLocatorHeader = 20;
 constexpr std::size_t kLocatorEntry = 12;
+constexpr std::size_t kMostLocatorEntries = 64;
 constexpr std::size_t kLargestItem = kMiB;
 
 constexpr std::uint64_t kSectorsInBitmap = std::uint64_t{1} << 23U;
@@ -290,7 +292,7 @@ class VhdxReader {
     const base::Error malformed =
         broken("X10", "what the VHDX file says of its parent is malformed");
     const std::size_t count = base::read_le16(locator, 18);
-    if (microsoft_guid(locator).text() != kLocatorType ||
+    if (microsoft_guid(locator).text() != kLocatorType || count > kMostLocatorEntries ||
         locator.size() < kLocatorHeader + count * kLocatorEntry) {
       return malformed;
     }
@@ -312,15 +314,13 @@ class VhdxReader {
       auto name = text(0, 8);
       auto value = text(4, 10);
       if (!name || !value) return malformed;
-      values.emplace(*std::move(name), *std::move(value));
+      if (!values.emplace(*std::move(name), *std::move(value)).second) return malformed;
     }
-    std::string linkage = values["parent_linkage"];
-    std::erase_if(linkage, [](char c) { return c == '{' || c == '}'; });
-    auto id = base::Uuid::parse(linkage);
-    if (!id) return malformed;
+    const auto linkage = guid_of_text(values["parent_linkage"]);
+    if (!linkage) return malformed;
     const std::string& absolute = values["absolute_win32_path"];
     vhdx_.parent =
-        VhdxParent{id.value(), absolute.empty() ? values["relative_path"] : absolute};
+        VhdxParent{*linkage, absolute.empty() ? values["relative_path"] : absolute};
     return base::Done{};
   }
 
@@ -355,11 +355,13 @@ class VhdxReader {
     const auto state = static_cast<unsigned>(entry & 7U);
     const std::uint64_t place = (entry >> 20U) * kMiB;
     if (is_bitmap) {
-      if (state == kNotPresent) return true;
+      const bool is_needed = std::exchange(needs_bitmap_, false);
+      if (state == kNotPresent) return !is_needed;
       return state == kPresent && vhdx_.parent && claims_.claim(place, kMiB);
     }
     if (state <= kUnmapped || state == kEarlyUnmapped) return true;
     if (state != kPresent && !(state == kPartlyPresent && vhdx_.parent)) return false;
+    needs_bitmap_ = needs_bitmap_ || state == kPartlyPresent;
     vhdx_.block_bytes += vhdx_.block_size;
     return place > 0 && claims_.claim(place, vhdx_.block_size);
   }
@@ -368,6 +370,7 @@ class VhdxReader {
   Claims claims_;
   ByteRange bat_;
   ByteRange metadata_;
+  bool needs_bitmap_ = false;  // A block of this group is partly present.
   Vhdx vhdx_;
 };
 

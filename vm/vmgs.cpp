@@ -154,7 +154,8 @@ base::Status choose_header(Store& store) {
   const auto zero = is(HeaderState::kZero);
   const auto valid = is(HeaderState::kValid);
   const auto other = is(HeaderState::kOtherVersion);
-  if (zero[0] && zero[1]) {
+  // Without a footer it is no store of Hyper-V's, but a copy that was broken off.
+  if (zero[0] && zero[1] && store.has_footer) {
     store.is_empty = true;
     return base::Done{};
   }
@@ -463,10 +464,8 @@ base::Result<VmgsProof> prove_datastore_key(const base::ByteSource& file,
   proof.slot = opened->number;
   for (std::uint32_t number = 1; number < kExtendedTable; ++number) {
     const base::ByteView entry = table.view().subspan(number * kEntrySize, kEntrySize);
-    if (!store.entries.at(number).is_there() ||
-        (base::read_le32(entry, 0) & kSecured) == 0) {
-      continue;
-    }
+    if ((base::read_le32(entry, 0) & kSecured) == 0) continue;
+    if (!store.entries.at(number).is_there()) return damaged(number);
     ASSIGN_OR_RETURN(
         const keyvault::Secret file_key,
         keyvault::Secret::copy_of(entry.subspan(kExtendedKeyAt, kKeySize)));

@@ -159,6 +159,8 @@ TEST_CASE("R16: a fork of a chain is named", "[catalog][trust]") {
   const auto error = refused(scene, *catalog);
   CHECK(rule_of(error) == "R16");
   CHECK(place_of(error, "sequence") == "2");
+  // Nothing is missing: no loss that could be accepted.
+  CHECK_FALSE(scene.refresh(*catalog, Unbelieved::kAcceptLoss));
 }
 
 TEST_CASE("R15: a snapshot that follows another past is named", "[catalog][trust]") {
@@ -168,6 +170,7 @@ TEST_CASE("R15: a snapshot that follows another past is named", "[catalog][trust
                    {2, archive::Sha256Digest::parse(std::string(64, '4')).value()});
   const auto catalog = scene.memory();
   CHECK(rule_of(refused(scene, *catalog)) == "R15");
+  CHECK_FALSE(scene.refresh(*catalog, Unbelieved::kAcceptLoss));
 }
 
 TEST_CASE("R17: the catalog remembers the records that it saw", "[catalog][trust]") {
@@ -177,7 +180,47 @@ TEST_CASE("R17: the catalog remembers the records that it saw", "[catalog][trust
   const auto catalog = scene.memory();
   REQUIRE(scene.refresh(*catalog));
   fs::remove(scene.path_of(archive::record_name(scene.repository.founder.id(), 3)));
-  CHECK(rule_of(refused(scene, *catalog)) == "R17");
+  CHECK(rule_of(refused_or_reported(scene, *catalog)) == "R17");
+}
+
+TEST_CASE("nothing is learnt from a repository that lacks something",
+          "[catalog][trust]") {
+  CatalogScene scene;
+  const auto first = scene.back_up(scene.anna, {});
+  scene.back_up(scene.anna, {.created = at(200)});
+  const std::string name = archive::volume_name(first.id, 1);
+  const fs::path aside = scene.path_of("aside");
+  fs::rename(scene.path_of(name), aside);
+  const auto catalog = scene.memory();
+  REQUIRE(scene.refresh(*catalog, Unbelieved::kAcceptLoss)->losses.size() == 1);
+  CHECK(catalog->head(scene.anna.id())->sequence == 0);
+  // A snapshot that was there before this catalog was begun is no base: what it leans
+  // on may have been lost unseen.
+  fs::rename(aside, scene.path_of(name));
+  REQUIRE(scene.refresh(*catalog));
+  CHECK(catalog->head(scene.anna.id())->sequence == 2);
+  CHECK(catalog->began_at(scene.anna.id()).value() == 2);
+}
+
+TEST_CASE("a chunk of a lost volume is found in another", "[catalog][trust]") {
+  CatalogScene scene;
+  const auto of_anna = scene.back_up(scene.anna, {.chunks = {1, 2}});
+  const auto of_bert = scene.back_up(scene.bert, {.chunks = {1, 2}});
+  const auto catalog = scene.memory();
+  REQUIRE(scene.refresh(*catalog));
+  REQUIRE(catalog->locate(scene.chunk_id(1))->size() == 2);
+  for (const auto& [lost, left] : {std::pair(of_anna, of_bert), {of_bert, of_anna}}) {
+    const std::string name = archive::volume_name(lost.id, 1);
+    const fs::path aside = scene.path_of("aside");
+    fs::rename(scene.path_of(name), aside);
+    REQUIRE(scene.refresh(*catalog, Unbelieved::kAcceptLoss));
+    const auto places = catalog->locate(scene.chunk_id(1)).value();
+    REQUIRE(places.size() == 1);
+    CHECK(places[0].volume == archive::volume_name(left.id, 1));
+    fs::rename(aside, scene.path_of(name));
+  }
+  REQUIRE(scene.refresh(*catalog));
+  CHECK(catalog->locate(scene.chunk_id(1))->size() == 2);
 }
 
 TEST_CASE(

@@ -223,4 +223,49 @@ TEST_CASE("reveal without a recovery key says which option names one", "[cli]") 
         "  next:  name its file with --identity KEY.pem\n");
 }
 
+TEST_CASE("keyvault rewrap gives a key to another cluster", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  host.write_recovery_key(2);
+  const auto key = keyvault::Secret::copy_of(base::as_bytes("protection key")).value();
+  const std::string wrapped =
+      keyvault::wrap_protection_key(key, CommandLine::recovery_key(1).recipient())
+          .value();
+  host.write("key.json", wrapped);
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"keyvault", "rewrap", host.path("key.json")};
+    words.insert(words.end(), more.begin(), more.end());
+    return host.run(words);
+  };
+  const std::string identity = host.path("key-1.pem");
+  const std::string to = host.path("key-2.pub.pem");
+  const std::string out = host.path("new.json");
+
+  CHECK(run({"--identity", identity, "--to", to}).status == 2);
+  CHECK(run({"--identity", identity, "--out", out}).status == 2);
+  CHECK(run({"--to", to, "--out", out}).status == 2);
+  CHECK(run({"--identity", identity, "--to", to, "--out", out, "--wrapping-key-name",
+             "\xff"})
+            .status == 2);
+  CHECK(run({"--identity", host.path("key-2.pem"), "--to", to, "--out", out}).status ==
+        12);
+  CHECK(run({"--identity", identity, "--to", host.path("none"), "--out", out}).status ==
+        10);
+  CHECK_FALSE(std::filesystem::exists(out));
+
+  const Outcome done = run({"--identity", identity, "--to", to, "--out", out});
+  CHECK(done.status == 0);
+  CHECK_THAT(done.output, Contains("a key of 14 bytes"));
+  CHECK_THAT(done.output, Contains("SHA-256"));
+  const std::string text = host.read("new.json");
+  const auto json = keyvault::parse_key_json(base::as_bytes(text)).value();
+  const auto opened =
+      keyvault::unwrap_protection_key(json, CommandLine::recovery_key(2)).value();
+  CHECK(base::as_text(opened.key.view()) == "protection key");
+
+  const Outcome again = run({"--identity", identity, "--to", to, "--out", out});
+  CHECK(again.status == 5);
+  CHECK(host.read("new.json") == text);
+}
+
 }  // namespace sealift::cli

@@ -51,15 +51,45 @@ TEST_CASE("vm inspect reads a folder to its end and names what it refuses", "[cl
   const auto list = nlohmann::json::parse(outcome.output);
   REQUIRE(list.size() == 5);
   CHECK(list[0].at("type") == "refused");
+  CHECK(list[0].at("file") == host.path("export/Virtual Hard Disks/no.VHDX"));
   CHECK(list[1].at("type") == "hyperv-runtime-state");
   CHECK(list[1].at("saved_memory") == true);
   CHECK(list[2].at("vm_id") == "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42");
   CHECK(list[2].at("name") == "büro-01");
   CHECK(list[2].at("drives").size() == 2);
+  CHECK(list[2].at("remarks") ==
+        nlohmann::json{"its name is not the id of its VM",
+                       "its guest state is not here: "
+                       "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42.vmgs",
+                       "a disk is not here: system.vhdx",
+                       "a disk is not here: data.avhdx"});
   CHECK(list[3].at("protection") == "none");
   CHECK(list[4].at("type") == "wrapped-key");
   CHECK(list[4].at("encoding") == "RSA_AES_KEY_WRAP_256");
   CHECK(list[4].at("bits") == 3072);
+}
+
+TEST_CASE("vm inspect compares the files of an export", "[cli]") {
+  CommandLine host;
+  const std::string id = "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42";
+  copy(host, "hyperv-storage/vm.vmcx", "export/" + id + ".vmcx");
+  // Its VM unique id is 2b701019-…, the BIOS GUID of the configuration 5d9e4f0a-….
+  copy(host, "vmgs/plain.vmgs", "export/" + id + ".VMGS");
+  const Outcome outcome = host.run({"vm", "inspect", "--json", host.path("export")});
+  CHECK(outcome.status == 0);
+  const auto list = nlohmann::json::parse(outcome.output);
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].at("remarks").size() == 1);
+  CHECK_THAT(list[0].at("remarks")[0].get<std::string>(),
+             StartsWith("it belongs to another BIOS GUID than its VM"));
+  CHECK(list[1].at("remarks") == nlohmann::json{"a disk is not here: system.vhdx",
+                                                "a disk is not here: data.avhdx"});
+  const Outcome words = host.run({"vm", "inspect", host.path("export")});
+  CHECK_THAT(words.output, Contains("\n  !  a disk is not here: system.vhdx\n"));
+  // Alone it has nothing to be compared with.
+  const Outcome alone =
+      host.run({"vm", "inspect", "--json", host.path("export/" + id + ".vmcx")});
+  CHECK(nlohmann::json::parse(alone.output)[0].at("remarks").empty());
 }
 
 TEST_CASE("vm inspect says what is not there, or damaged", "[cli]") {
@@ -72,6 +102,17 @@ TEST_CASE("vm inspect says what is not there, or damaged", "[cli]") {
   const Outcome damaged = host.run({"vm", "inspect", host.path("VM.vmcx")});
   CHECK(damaged.status == 3);
   CHECK_THAT(damaged.error, Contains("VM.vmcx, rule H3"));
+  copy(host, "vmgs/empty.vmgs", "never-started.vmgs");
+  std::string bytes = host.read("never-started.vmgs");
+  bytes[bytes.size() - 400] ^= 1;
+  host.write("never-started.vmgs", bytes);
+  CHECK(host.run({"vm", "inspect", host.path("never-started.vmgs")}).status == 3);
+  host.write("key.json", R"({"public-key": "", "private-key": "AAAA",
+    "private-key-wrapping-info": {"key-name": "", "public-key": "",
+                                  "enc": "CKM_RSA_AES_KEY_WRAP"}})");
+  const Outcome odd = host.run({"vm", "inspect", host.path("key.json")});
+  CHECK(odd.status == 3);
+  CHECK_THAT(odd.error, StartsWith("error: the key JSON does not say what it is "));
 }
 
 }  // namespace sealift::cli

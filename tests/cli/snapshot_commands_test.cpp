@@ -65,6 +65,59 @@ TEST_CASE("list names the VM it cannot find, and the command that lists VMs", "[
             "  next:  list what it holds with `sealift list`\n");
 }
 
+TEST_CASE("what is left beside a gap is shown with status 3, and restored by its id",
+          "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  const std::string lost = write_snapshot(host, {});
+  const std::string left = write_snapshot(
+      host, {.vm = "web-02", .uuid = "6f0c1d3e-0000-4000-8000-0123456789ac"});
+  std::filesystem::remove_all(
+      host.path("repository/archives/" + lost.substr(0, 2) + "/" + lost));
+  const std::vector<std::string> key{"--identity", host.path("key-1.pem")};
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), key.begin(), key.end());
+    return host.run(words);
+  };
+
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"list"},
+                                                {"show", left},
+                                                {"verify", left},
+                                                {"verify"}}) {
+    CAPTURE(words);
+    const Outcome outcome = run(words);
+    CHECK(outcome.status == 3);
+    CHECK_THAT(outcome.output, Contains("web-02"));
+    CHECK_THAT(outcome.error, StartsWith("error: a record of this signer is missing"));
+    CHECK_THAT(outcome.error, Contains("--accept-loss"));
+    // Once.
+    CHECK(outcome.error.find("error:", 1) == std::string::npos);
+  }
+  for (const char* command : {"show", "verify"}) {
+    CAPTURE(command);
+    const Outcome newest = run({command, "web-02"});
+    CHECK(newest.status == 3);
+    CHECK(newest.output.empty());
+  }
+  const auto restore = [&](const std::string& what, bool accepts) {
+    std::vector<std::string> words{"restore", what, "--to-directory", host.path("out")};
+    if (accepts) words.emplace_back("--accept-loss");
+    return run(words);
+  };
+  CHECK(restore(left, false).status == 3);
+  CHECK(restore("web-02", true).status == 3);
+  CHECK(restore("web-02@latest", true).status == 3);
+  CHECK(restore(lost, true).status == 3);
+  CHECK_FALSE(std::filesystem::exists(host.path("out")));
+  const Outcome restored = restore(left, true);
+  CAPTURE(restored.error);
+  CHECK(restored.status == 0);
+  CHECK_THAT(restored.error, StartsWith("error: a record of this signer is missing"));
+  CHECK(std::filesystem::exists(host.path("out/vda.raw")));
+  // Nobody gets used to it.
+  CHECK(restore(left, false).status == 3);
+}
+
 TEST_CASE("a fresh host sees names with a recovery key", "[cli]") {
   CommandLine host;
   const std::string id = host.make_repository();

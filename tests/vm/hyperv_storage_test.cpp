@@ -134,6 +134,9 @@ TEST_CASE("every rule of Hyper-V's storage is applied", "[vm]") {
     CHECK(rule_of(base::Bytes(45)) == "H1");
     CHECK(rule_of(with_header(0, 1, 4)) == "H1");
     CHECK(rule_of(with_header(22, 512, 4)) == "H1");
+    CHECK(rule_of(with_header(22, 131072, 4)) == "H1");
+    CHECK(rule_of(with_header(22, 12288, 4)) == "H1");
+    CHECK(rule_of(with_header(22, 65536, 4)) == "none");
     for (std::size_t at = 0; at < 46; ++at) {
       CAPTURE(at);
       bytes[at] ^= std::byte{0x80};

@@ -225,6 +225,23 @@ TEST_CASE("a differencing disk names its parent by the parent's identifier", "[v
   const ByteRange last = read_child->referenced.back();
   CHECK(last.offset + last.size == child.size());
 
+  SECTION("X11: sectors of a block without the bitmap that tells which") {
+    write_le(child, bat + ratio * 8, 0, 8);
+    CHECK(rule_of(child) == "X11");
+    write_le(child, bat + ratio * 8, (end + 1) << 20U | 5U, 8);
+    CHECK(rule_of(child) == "X11");
+    write_le(child, bat + ratio * 8, end << 20U | 6U, 8);
+    CHECK(rule_of(child) == "X11");
+  }
+  SECTION("X10: entries without end, or twice") {
+    const std::uint64_t locator = region(child, kMetadata) + 128 * kKiB;
+    write_le(child, locator + 18, 65, 2);
+    CHECK(rule_of(child) == "X10");
+    write_le(child, locator + 18, 2, 2);
+    std::copy_n(child.begin() + static_cast<long>(locator) + 20, 12,
+                child.begin() + static_cast<long>(locator) + 32);
+    CHECK(rule_of(child) == "X10");
+  }
   SECTION("X10: a locator that is none") {
     give_parent(child, linkage + "x");
     const std::uint64_t metadata = region(child, kMetadata);

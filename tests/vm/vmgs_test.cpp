@@ -112,6 +112,10 @@ TEST_CASE("a store that was never started is empty, not damaged", "[vm]") {
   REQUIRE(empty);
   CHECK(empty->is_empty);
   CHECK(empty->files.empty());
+  // Without a footer it is a copy that was broken off, or no store at all.
+  base::Bytes cut = vector("empty.vmgs");
+  cut.resize(cut.size() - 512);
+  CHECK(rule_of(read(cut)) == "G6");
 }
 
 TEST_CASE("the image of a device has its second header after a sector", "[vm]") {
@@ -256,6 +260,8 @@ TEST_CASE("every rule of a guest-state file is applied", "[vm]") {
     const auto damaged = prove(bytes, key("datastore_key"));
     CHECK(rule_of(damaged) == "G15");
     CHECK(damaged.error().places()[1].name == "vTPM state");
+    // The file table is not signed: file 63 says which files there are.
+    CHECK(rule_of(prove(with_entry_field(3, 4, 0, 4), key("datastore_key"))) == "G15");
   }
 }
 
