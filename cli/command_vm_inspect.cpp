@@ -65,7 +65,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   session.output().flush();
   if (refused.empty()) return ExitStatus::kDone;
   // What is damaged decides the exit status.
-  std::ranges::stable_partition(refused, [](const base::Error& error) {
+  std::stable_partition(refused.begin(), refused.end(), [](const base::Error& error) {
     return error.code() != base::ErrorCode::kCorrupt;
   });
   for (std::size_t at = 0; at + 1 < refused.size(); ++at) session.report(refused[at]);
