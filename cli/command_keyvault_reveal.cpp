@@ -3,6 +3,7 @@
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "cli/commands.h"
+#include "cli/new_file.h"
 #include "cli/open.h"
 #include "cli/shell_word.h"
 #include "keyvault/protection_key.h"
@@ -54,15 +55,7 @@ base::Result<ExitStatus> run_reveal(const Session& session, const Values& values
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   auto opened = keyvault::unwrap_protection_key(json.value(), identity);
   if (!opened) return std::move(opened).error().at("file", file);
-  const base::Status written =
-      base::publish(base::real_filesystem(), *out, opened->key.view(), kPrivateMode);
-  if (!written && written.error().code() == base::ErrorCode::kBusy) {
-    return base::Error(base::ErrorCode::kRefused,
-                       "a file is there already, and nothing is overwritten")
-        .at("file", *out)
-        .next("choose another name for --out");
-  }
-  RETURN_IF_ERROR(written);
+  RETURN_IF_ERROR(write_new_file(*out, opened->key.view(), kPrivateMode));
   if (session.wants_json()) {
     session.answer({{"file", *out}, {"bytes", opened->key.size()}});
   } else {

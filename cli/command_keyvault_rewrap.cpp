@@ -2,6 +2,7 @@
 // Manual: docs/man/sealift-keyvault.1
 #include "base/byte_count.h"
 #include "cli/commands.h"
+#include "cli/new_file.h"
 #include "cli/open.h"
 #include "keyvault/protection_key.h"
 #include "keyvault/secret_file.h"
@@ -62,15 +63,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   auto rewrapped = keyvault::rewrap_key_json(text.view(), identity, target, name);
   if (!rewrapped) return std::move(rewrapped).error().at("file", file);
-  const base::Status written = base::publish(
-      base::real_filesystem(), *out, base::as_bytes(rewrapped->json), kPublicMode);
-  if (!written && written.error().code() == base::ErrorCode::kBusy) {
-    return base::Error(base::ErrorCode::kRefused,
-                       "a file is there already, and nothing is overwritten")
-        .at("file", *out)
-        .next("choose another name for --out");
-  }
-  RETURN_IF_ERROR(written);
+  RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(rewrapped->json), kPublicMode));
   const char* const hash = words_for(rewrapped->hash);
   if (session.wants_json()) {
     session.answer({{"file", *out},

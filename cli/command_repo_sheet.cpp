@@ -2,6 +2,7 @@
 #include "base/filesystem.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "cli/new_file.h"
 #include "cli/open.h"
 #include "cli/recovery_sheet.h"
 
@@ -37,15 +38,7 @@ base::Result<ExitStatus> run_sheet(const Session& session, const Values& values)
                       .made = session.surroundings().clock.now(),
                       .id = repository.id(),
                       .recipients = repository.document().recipients});
-  const base::Status written =
-      base::publish(base::real_filesystem(), *out, base::as_bytes(page), kSheetMode);
-  if (!written && written.error().code() == base::ErrorCode::kBusy) {
-    return base::Error(base::ErrorCode::kRefused,
-                       "a file is there already, and nothing is overwritten")
-        .at("file", *out)
-        .next("choose another name for --out");
-  }
-  RETURN_IF_ERROR(written);
+  RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(page), kSheetMode));
   if (session.wants_json()) {
     session.answer({{"file", *out}, {"id", repository.id().hex()}});
   } else {

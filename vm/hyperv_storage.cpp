@@ -6,10 +6,12 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/byte_count.h"
 #include "base/utf16.h"
 #include "vm/crc.h"
+#include "vm/rule.h"
 
 namespace sealift::vm {
 
@@ -71,11 +73,6 @@ enum Type : unsigned {
   kBool = 8,
   kNode = 9,
 };
-
-base::Error broken(std::string_view rule, std::string what,
-                   base::ErrorCode code = base::ErrorCode::kCorrupt) {
-  return base::Error(code, std::move(what)).at("rule", rule);
-}
 
 bool has_checksum(base::ByteView bytes, std::size_t at) {
   return base::read_le32(bytes, at) == checksum_without<Crc32>(bytes, at);
@@ -228,7 +225,10 @@ struct Reference {
   unsigned table = 0;
   std::uint32_t offset = 0;
 
-  friend auto operator<=>(const Reference&, const Reference&) = default;
+  friend bool operator==(const Reference&, const Reference&) = default;
+  friend bool operator<(const Reference& a, const Reference& b) {
+    return std::tie(a.table, a.offset) < std::tie(b.table, b.offset);
+  }
 };
 
 struct Entry {
@@ -284,7 +284,7 @@ base::Result<StorageValue> decode_value(unsigned type, bool is_elsewhere,
 
 base::Result<Entry> decode_entry(base::ByteView entry) {
   const base::Error damaged = broken("H7", "an entry of the file is damaged");
-  const std::size_t name_size = std::to_integer<std::size_t>(entry[kNameSizeAt]);
+  const auto name_size = std::to_integer<std::size_t>(entry[kNameSizeAt]);
   if (entry.size() < kNameAt + name_size) return damaged;
   Entry decoded;
   decoded.type = std::to_integer<unsigned>(entry[0]);

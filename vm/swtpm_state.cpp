@@ -5,6 +5,7 @@
 
 #include "keyvault/digest.h"
 #include "keyvault/pbkdf2.h"
+#include "vm/rule.h"
 
 namespace sealift::vm {
 
@@ -42,10 +43,6 @@ struct OpenedState {
   base::ByteView hmac;
   base::ByteView iv;
 };
-
-base::Error broken(std::string_view rule, std::string what) {
-  return base::Error(base::ErrorCode::kCorrupt, std::move(what)).at("rule", rule);
-}
 
 using Tlvs = std::map<std::uint16_t, base::ByteView>;
 

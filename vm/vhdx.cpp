@@ -10,6 +10,7 @@
 #include "base/utf16.h"
 #include "vm/crc.h"
 #include "vm/microsoft_guid.h"
+#include "vm/rule.h"
 
 namespace sealift::vm {
 
@@ -54,7 +55,7 @@ constexpr std::string_view kParentLocator = "a8d35f2d-b30b-454d-abf7-d3d84834ab0
 constexpr std::uint32_t kFixed = 1;
 constexpr std::uint32_t kHasParent = 2;
 constexpr std::uint64_t kLargestDisk = 64 * base::kGiB * 1024;
-constexpr std::uint64_t kLargestFile = kLargestDisk + 2 * 1024 * base::kGiB;
+constexpr std::uint64_t kLargestFile = kLargestDisk + 2048 * base::kGiB;
 constexpr std::uint64_t kLargestBlock = 256 * kMiB;
 
 constexpr std::string_view kLocatorType = "b04aefb7-d19e-4a81-b789-25b8e9445913";
@@ -71,11 +72,6 @@ enum State : unsigned {
   kPresent = 6,
   kPartlyPresent = 7,
 };
-
-base::Error broken(std::string_view rule, std::string what,
-                   base::ErrorCode code = base::ErrorCode::kCorrupt) {
-  return base::Error(code, std::move(what)).at("rule", rule);
-}
 
 bool has_signature_and_checksum(base::ByteView bytes, std::string_view signature) {
   return base::as_text(bytes).starts_with(signature) &&

@@ -7,6 +7,7 @@
 #include "keyvault/kbkdf.h"
 #include "vm/crc.h"
 #include "vm/microsoft_guid.h"
+#include "vm/rule.h"
 
 namespace sealift::vm {
 
@@ -68,11 +69,6 @@ constexpr std::size_t kActiveGspAt = 2056;
 constexpr std::size_t kKeySize = 32;
 constexpr std::uint64_t kLargestChecked = 64 * base::kMiB;
 constexpr std::string_view kKeyLabel = "VMGSKEY";
-
-base::Error broken(std::string_view rule, std::string what,
-                   base::ErrorCode code = base::ErrorCode::kCorrupt) {
-  return base::Error(code, std::move(what)).at("rule", rule);
-}
 
 struct Entry {
   std::uint64_t first = 0;

@@ -8,6 +8,7 @@
 #include "base/subprocess.h"
 #include "tests/support/catch.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/vm/format_bytes.h"
 #include "vm/crc.h"
 #include "vm/microsoft_guid.h"
 
@@ -42,21 +43,7 @@ base::Result<Vhdx> read(const base::Bytes& bytes) {
   return read_vhdx(*base::bytes_in_memory(bytes));
 }
 
-std::string rule_of(const base::Bytes& bytes) {
-  const auto result = read(bytes);
-  if (result) return "none";
-  for (const auto& place : result.error().places()) {
-    if (place.kind == "rule") return place.name;
-  }
-  return "an error without a rule";
-}
-
-void write_le(base::Bytes& bytes, std::uint64_t at, std::uint64_t value,
-              std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) {
-    bytes[at + i] = static_cast<std::byte>(value >> (8 * i));
-  }
-}
+std::string rule_of(const base::Bytes& bytes) { return rule_of(read(bytes)); }
 
 void fix_checksum(base::Bytes& bytes, std::uint64_t at, std::size_t size) {
   const auto view = base::ByteView(bytes).subspan(at, size);

@@ -7,6 +7,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/hex.h"
 #include "tests/support/hyperv_fixtures.h"
+#include "tests/vm/format_bytes.h"
 #include "vm/crc.h"
 
 namespace sealift::vm {
@@ -41,22 +42,6 @@ base::Result<Vmgs> read(const base::Bytes& bytes) {
 
 base::Result<VmgsProof> prove(const base::Bytes& bytes, const keyvault::Secret& key) {
   return prove_datastore_key(*base::bytes_in_memory(bytes), key);
-}
-
-template <typename T>
-std::string rule_of(const base::Result<T>& result) {
-  if (result) return "none";
-  for (const auto& place : result.error().places()) {
-    if (place.kind == "rule") return place.name;
-  }
-  return "an error without a rule";
-}
-
-void write_le(base::Bytes& bytes, std::size_t at, std::uint64_t value,
-              std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) {
-    bytes[at + i] = static_cast<std::byte>(value >> (8 * i));
-  }
 }
 
 void fix_checksum(base::Bytes& bytes, std::size_t header) {
