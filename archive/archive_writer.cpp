@@ -24,7 +24,8 @@ class SegmentedArchive final : public ArchiveWriter {
         id_key_(std::move(parts.id_key)),
         volumes_(VolumeWriterParts{
             setting_.store, setting_.signer, std::move(parts.header),
-            setting_.options.volume_size, setting_.settings.chunk_size,
+            setting_.options.volume_size, setting_.options.volume_frames,
+            setting_.settings.chunk_size,
             [this](base::ByteView plain) {
               return frames_.seal(FrameKind::kIndex, plain);
             },
@@ -223,7 +224,10 @@ base::Result<std::unique_ptr<ArchiveWriter>> begin_archive(
     const RepositoryKeys& keys, const keyvault::Secret& content_key) {
   if (!is_zstd_level(setting.settings.zstd_level) ||
       !is_chunk_size(setting.settings.chunk_size) ||
-      setting.options.volume_size > kMaxVolumeFileSize / 2) {
+      setting.options.volume_size > kMaxVolumeFileSize / 2 ||
+      setting.options.volume_frames == 0 ||
+      setting.options.volume_frames >
+          std::size_t{kMaxIndexEntriesInFrame} * kMaxIndexFrames) {
     return unwritable("the chunk size, compression level or volume size cannot be");
   }
   ASSIGN_OR_RETURN(ArchiveKeys own, derive_archive_keys(content_key, setting.archive));

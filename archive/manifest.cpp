@@ -105,7 +105,45 @@ base::Status check_texts(const Manifest& manifest) {
   return check_map(manifest.versions);
 }
 
+// Each a file of its own, and none the folder of another.
+base::Status check_export_paths(const Manifest& manifest) {
+  std::set<std::string> paths;
+  for (const Component& component : manifest.components) {
+    const auto path = component.attributes.find(kExportPath);
+    if (path == component.attributes.end() || !is_export_path(path->second)) {
+      return broken("M9", "a component has no path that its file can have")
+          .at("component", component.kind + " " + component.name);
+    }
+    if (!paths.insert(path->second + "/").second) {
+      return broken("M9", "two components have one path").at("path", path->second);
+    }
+  }
+  // What begins with another stands right behind it, or behind its like.
+  for (auto path = paths.begin(); path != paths.end(); ++path) {
+    const auto next = std::next(path);
+    if (next == paths.end() || !next->starts_with(*path)) continue;
+    return broken("M9", "a component's file would be a folder").at("path", *path);
+  }
+  return base::Done{};
+}
+
 }  // namespace
+
+bool is_export_path(std::string_view path) {
+  constexpr std::size_t kMostNames = 64;
+  std::size_t names = 0;
+  while (true) {
+    const std::string_view name = path.substr(0, path.find('/'));
+    const bool is_plain = std::ranges::none_of(
+        name, [](unsigned char c) { return c < ' ' || c == 0x7f || c == '\\'; });
+    if (name.empty() || name.size() > kMaxNameSize || name == "." || name == ".." ||
+        !is_plain || ++names > kMostNames) {
+      return false;
+    }
+    if (name.size() == path.size()) return true;
+    path.remove_prefix(name.size() + 1);
+  }
+}
 
 bool is_said_absent(const Manifest& manifest, std::string_view component) {
   return std::ranges::any_of(manifest.verdicts, [&](const Verdict& verdict) {
@@ -135,7 +173,9 @@ base::Status check_manifest(const Manifest& manifest) {
     return broken("M4", "the manifest's chunk size cannot be");
   }
   RETURN_IF_ERROR(check_components(manifest));
-  return check_texts(manifest);
+  RETURN_IF_ERROR(check_texts(manifest));
+  if (manifest.platform != "hyper-v") return base::Done{};
+  return check_export_paths(manifest);
 }
 
 std::string protection_key_member(std::size_t position) {

@@ -45,6 +45,14 @@ struct Verdict {
   std::string reason;     ///< For people; may be empty.
 };
 
+/// The attribute of every component of a Hyper-V VM that says where its file lay in the
+/// export and goes in a restore: names with '/' between them (rule M9).
+constexpr const char* kExportPath = "path";
+
+/// Whether `path` can be such a one by itself: 1 to 64 names of 1 to 255 bytes, none of
+/// them "." or "..", without control characters and backslashes.
+bool is_export_path(std::string_view path);
+
 /// docs/format/manifest.md.
 struct Manifest {
   std::string vm_name;

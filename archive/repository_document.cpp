@@ -46,6 +46,9 @@ std::string to_text(const RepositoryDocument& document, base::ByteView random) {
   for (const auto& recipient : document.recipients) {
     json["recipients"].push_back(base::to_base64(recipient.spki()));
   }
+  for (const auto& recipient : document.key_recipients) {
+    json["key_recipients"].push_back(base::to_base64(recipient.spki()));
+  }
   json["repository_key"] = document.repository_key.hex();
   json["envelopes"] = Json::array();
   for (const Envelope& envelope : document.envelopes) {
@@ -93,24 +96,40 @@ base::Status parse_founder(const Json& json, RepositoryDocument& document) {
   return base::Done{};
 }
 
-base::Status parse_recipients(const Json& json, RepositoryDocument& document) {
-  ASSIGN_OR_RETURN(const Json recipients, base::json_array(json, "recipients"));
-  if (recipients.empty() || recipients.size() > kMaxRecipients) {
+bool opens_archives(const keyvault::Recipient& recipient) {
+  return recipient.bits() >= kMinRecipientBits;
+}
+
+base::Result<std::vector<keyvault::Recipient>> parse_recipients(const Json& json,
+                                                                const char* member) {
+  ASSIGN_OR_RETURN(const Json list, base::json_array(json, member));
+  if (list.empty() || list.size() > kMaxRecipients) {
     return Error(ErrorCode::kCorrupt, "there are none, or too many");
   }
-  for (const Json& entry : recipients) {
+  std::vector<keyvault::Recipient> recipients;
+  for (const Json& entry : list) {
     if (!entry.is_string()) return Error(ErrorCode::kCorrupt, "one is not a string");
     ASSIGN_OR_RETURN(const base::Bytes spki,
                      base::from_base64(entry.get<std::string>()));
     ASSIGN_OR_RETURN(keyvault::Recipient recipient,
                      keyvault::Recipient::parse_spki(spki));
-    if (recipient.bits() < kMinRecipientBits) {
-      return Error(ErrorCode::kCorrupt, "one has fewer than 3072 bits");
-    }
-    document.recipients.push_back(std::move(recipient));
+    recipients.push_back(std::move(recipient));
   }
-  if (is_same_twice(document.recipients)) {
+  if (is_same_twice(recipients)) {
     return Error(ErrorCode::kCorrupt, "one stands there twice");
+  }
+  return recipients;
+}
+
+base::Status parse_all_recipients(const Json& json, RepositoryDocument& document) {
+  ASSIGN_OR_RETURN(document.recipients, parse_recipients(json, "recipients"));
+  if (!std::ranges::all_of(document.recipients, opens_archives)) {
+    return Error(ErrorCode::kCorrupt, "one has fewer than 3072 bits");
+  }
+  if (!json.contains("key_recipients")) return base::Done{};
+  ASSIGN_OR_RETURN(document.key_recipients, parse_recipients(json, "key_recipients"));
+  if (std::ranges::any_of(document.key_recipients, opens_archives)) {
+    return Error(ErrorCode::kCorrupt, "one for keys alone has 3072 bits or more");
   }
   return base::Done{};
 }
@@ -154,7 +173,7 @@ base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
   RETURN_IF_ERROR(check_format(json));
   const auto members = base::refuse_other_members(
       json, {"format", "chunk_size", "id_algorithm", "zstd_level", "founder",
-             "recipients", "repository_key", "envelopes", "random"});
+             "recipients", "key_recipients", "repository_key", "envelopes", "random"});
   if (!members) {
     return broken_by("D3", "repository.json has an unknown member", members.error());
   }
@@ -168,7 +187,7 @@ base::Result<RepositoryDocument> parse_repository_document(base::ByteView text,
     return broken("D5", "the founder's signature does not fit repository.json");
   }
   ASSIGN_OR_RETURN(document.settings, parse_settings(json));
-  if (const auto recipients = parse_recipients(json, document); !recipients) {
+  if (const auto recipients = parse_all_recipients(json, document); !recipients) {
     return broken_by("D7", "the recipients of repository.json are not as they must be",
                      recipients.error());
   }
@@ -202,12 +221,11 @@ base::Result<NewRepositoryDocument> make_repository_document(
     return Error(ErrorCode::kUsage, "the same recipient is named twice")
         .next("name every recovery key once");
   }
-  for (const keyvault::Recipient& recipient : recipients) {
-    if (recipient.bits() >= kMinRecipientBits) continue;
+  if (std::ranges::none_of(recipients, opens_archives)) {
     return Error(ErrorCode::kUsage,
-                 "a recipient of a repository has at least 3072 bits, this one has " +
-                     std::to_string(recipient.bits()))
-        .at("recipient", recipient.id().hex())
+                 "archives want a recipient of at least 3072 bits, this one has " +
+                     std::to_string(recipients.front().bits()))
+        .at("recipient", recipients.front().id().hex())
         .next("make one with `sealift keyvault new-recovery-key --out KEY.pem`");
   }
   if (!is_chunk_size(settings.chunk_size)) {
@@ -222,7 +240,9 @@ base::Result<NewRepositoryDocument> make_repository_document(
   NewRepositoryDocument made;
   RepositoryDocument& document = made.document;
   document.settings = settings;
-  document.recipients = std::move(recipients);
+  std::ranges::partition_copy(recipients, std::back_inserter(document.recipients),
+                              std::back_inserter(document.key_recipients),
+                              opens_archives);
   document.founder = founder.public_key();
   ASSIGN_OR_RETURN(made.repository_key, keyvault::Secret::random(kKeySize));
   ASSIGN_OR_RETURN(document.repository_key, keyvault::key_id_of(made.repository_key));

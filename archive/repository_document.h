@@ -32,7 +32,10 @@ struct RepositoryDocument {
   base::Bytes text;  ///< Exactly the stored bytes.
   RepositorySettings settings;
   std::vector<keyvault::Recipient> recipients;  ///< In order; the first is the primary.
-  std::vector<Envelope> envelopes;              ///< Of the repository key.
+  /// For protection keys that a cluster's key vault wrapped, and for nothing else: RSA
+  /// keys of 2048 to 3071 bits (Export-MocKey is documented for 2048 alone).
+  std::vector<keyvault::Recipient> key_recipients;
+  std::vector<Envelope> envelopes;  ///< Of the repository key.
   KeyId repository_key;
   keyvault::SignerPublicKey founder;
 };
@@ -48,7 +51,8 @@ struct NewRepositoryDocument {
   keyvault::Secret repository_key;
 };
 
-/// errors  kUsage: no recipient, the same twice, one under 3072 bits; settings that
+/// Of `recipients`, those under 3072 bits become key_recipients.
+/// errors  kUsage: no recipient, the same twice, none with 3072 bits; settings that
 ///         cannot be.
 base::Result<NewRepositoryDocument> make_repository_document(
     std::vector<keyvault::Recipient> recipients, const keyvault::SigningKey& founder,

@@ -35,10 +35,9 @@ base::Status VolumeWriter::append(const FrameHeader& header, base::ByteView fram
 }
 
 VolumeWriter::After VolumeWriter::where_next() const {
-  const bool is_full =
-      segment_begin_ + segment_.size() >= parts_.volume_size ||
-      segments_ + 1 == kMaxSegments ||
-      entries_ == std::size_t{kMaxIndexEntriesInFrame} * kMaxIndexFrames;
+  const bool is_full = segment_begin_ + segment_.size() >= parts_.volume_size ||
+                       segments_ + 1 == kMaxSegments ||
+                       entries_ == parts_.volume_frames;
   return is_full ? After::kNextVolume : After::kSameVolume;
 }
 

@@ -16,7 +16,8 @@ struct VolumeWriterParts {
   ObjectStore& store;
   const keyvault::SigningKey& signer;
   VolumeHeader header;  ///< The number is filled in. keys[0] data, keys[1] metadata.
-  std::uint64_t volume_size = 0;  ///< A volume that has reached it is finished.
+  std::uint64_t volume_size = 0;  ///< A volume that has reached it is finished,
+  std::size_t volume_frames = 0;  ///< or has so many frames.
   std::uint32_t chunk_size = 0;   ///< No frame in a segment holds more.
   SealIndex seal_index;
   /// Gets each finished volume but the last, and its entries.

@@ -39,7 +39,7 @@ struct BackupRequest {
 
 /// Everything a backup works with. Owned by the caller.
 struct BackupEnvironment {
-  const vm::Connection& connection;
+  const vm::Connection* connection = nullptr;  ///< Null for what Hyper-V exported.
   archive::Repository& repository;
   const archive::RepositoryKeys& keys;
   keyvault::KeyVault& vault;

@@ -19,9 +19,9 @@ base::Result<std::vector<DiskEstimate>> estimate_disks(
     const BackupEnvironment& environment, const BackupRequest& request,
     const std::string& vm) {
   ASSIGN_OR_RETURN(const vm::Domain domain,
-                   vm::find_domain(environment.connection, vm));
+                   vm::find_domain(*environment.connection, vm));
   ASSIGN_OR_RETURN(const vm::VmDescription description,
-                   vm::describe(environment.connection, domain, request.missing));
+                   vm::describe(*environment.connection, domain, request.missing));
   ASSIGN_OR_RETURN(const ChangeTracking tracking,
                    find_changes(environment, request, domain, description));
   std::vector<DiskEstimate> disks;

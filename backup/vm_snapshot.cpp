@@ -6,9 +6,9 @@
 
 #include "backup/change_tracking.h"
 #include "backup/earlier_part.h"
-#include "backup/fresh_catalog.h"
 #include "backup/protection.h"
 #include "backup/settle_checkpoints.h"
+#include "backup/snapshot_commit.h"
 #include "backup/store_disks.h"
 #include "backup/verdict.h"
 #include "backup/vm_lock.h"
@@ -41,7 +41,7 @@ base::Result<std::optional<vm::VtpmSecret>> read_secret(
     return std::optional<vm::VtpmSecret>();
   ASSIGN_OR_RETURN(
       vm::VtpmSecret secret,
-      vm::read_vtpm_secret(environment.connection, *description.vtpm->secret,
+      vm::read_vtpm_secret(*environment.connection, *description.vtpm->secret,
                            secret_file_of(request, vm, description)));
   return std::optional(std::move(secret));
 }
@@ -89,10 +89,10 @@ base::Result<std::unique_ptr<vm::Capture>> begin_capture(
     const vm::VmDescription& description, const vm::CaptureOptions& options) {
   const bool is_live = description.state == vm::RunState::kRunning ||
                        description.state == vm::RunState::kPaused;
-  return is_live
-             ? vm::capture_running(environment.connection, domain, description, options)
-             : vm::capture_stopped(environment.connection, domain, description,
-                                   options);
+  return is_live ? vm::capture_running(*environment.connection, domain, description,
+                                       options)
+                 : vm::capture_stopped(*environment.connection, domain, description,
+                                       options);
 }
 
 // What libvirt makes at a VM's first start, and makes anew in silence once it is gone.
@@ -125,9 +125,9 @@ class SnapshotTaker {
 
   base::Result<TakenSnapshot> take() {
     ASSIGN_OR_RETURN(const vm::Domain domain,
-                     vm::find_domain(environment_.connection, vm_));
+                     vm::find_domain(*environment_.connection, vm_));
     ASSIGN_OR_RETURN(vm::VmDescription description,
-                     vm::describe(environment_.connection, domain, request_.missing));
+                     vm::describe(*environment_.connection, domain, request_.missing));
     ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, description.uuid));
     ASSIGN_OR_RETURN(const archive::ArchiveId id, archive::ArchiveWriter::draw_id());
     vm::CaptureOptions options;
@@ -139,11 +139,11 @@ class SnapshotTaker {
     ASSIGN_OR_RETURN(options.known_checkpoints,
                      checkpoints_of(environment_, description.uuid));
     ASSIGN_OR_RETURN(taken_.warnings, vm::clean_up_after_earlier_run(
-                                          environment_.connection, domain, options));
+                                          *environment_.connection, domain, options));
     if (!taken_.warnings.empty()) {
       // What was cleaned up may have been part of the description.
-      ASSIGN_OR_RETURN(description,
-                       vm::describe(environment_.connection, domain, request_.missing));
+      ASSIGN_OR_RETURN(description, vm::describe(*environment_.connection, domain,
+                                                 request_.missing));
     }
     ASSIGN_OR_RETURN(tracking_,
                      find_changes(environment_, request_, domain, description));
@@ -161,16 +161,17 @@ class SnapshotTaker {
         protect_or_record(request_, description, capture->files(), std::move(secret),
                           environment_.repository.document().recipients));
     std::ranges::copy(protection.warnings, std::back_inserter(taken_.warnings));
-    ASSIGN_OR_RETURN(const std::unique_ptr<archive::ArchiveWriter> writer,
-                     archive::ArchiveWriter::begin(
-                         environment_.repository, environment_.keys,
-                         environment_.vault.signing_key(), environment_.catalog, id,
-                         capture->instant(), archive_options()));
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<archive::ArchiveWriter> writer,
+        archive::ArchiveWriter::begin(
+            environment_.repository, environment_.keys,
+            environment_.vault.signing_key(), environment_.catalog, id,
+            capture->instant(), archive_options(environment_, request_.volume_size)));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     RETURN_IF_ERROR(store_large_files(*writer, *capture));
     // Asked while the disks are read: the programs take as long as a small disk.
     versions_ = std::async(std::launch::async, vm::host_versions,
-                           std::cref(environment_.connection));
+                           std::cref(*environment_.connection));
     RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
     auto stored = capture->finish();
     if (stored) stored = commit(*writer, *capture, description, std::move(protection));
@@ -187,16 +188,6 @@ class SnapshotTaker {
   }
 
  private:
-  // The catalog learns of each volume when it is finished: memory then holds the ids of
-  // one, not of the whole archive. What it cannot take, the writer keeps in mind.
-  archive::ArchiveOptions archive_options() const {
-    return {request_.volume_size, [this](const archive::ObjectInfo& volume) {
-              return static_cast<bool>(environment_.catalog.add_own_volume(
-                  environment_.repository, environment_.keys,
-                  environment_.vault.signing_key().public_key().id(), volume));
-            }};
-  }
-
   // A bitmap may get lost between the question and the job.
   bool are_changes_still_known(const vm::Domain& domain) const {
     const auto changed = vm::changed_since(domain, tracking_.since);
@@ -360,24 +351,10 @@ class SnapshotTaker {
       manifest.versions[program] = version;
     }
     manifest.versions["sealift"] = SEALIFT_VERSION;
-
-    const archive::SignerId own = environment_.vault.signing_key().public_key().id();
-    // Another process of this host, or an earlier VM of this run, may have published a
-    // record that the vault does not remember: looked up under the lock, it cannot fork
-    // the chain.
-    const auto known = [&]() -> base::Result<keyvault::ChainHead> {
-      RETURN_IF_ERROR(refresh_catalog(environment_));
-      return environment_.catalog.head(own);
-    };
-    const auto write =
-        [&](archive::ChainPosition position) -> base::Result<archive::Sha256Digest> {
-      ASSIGN_OR_RETURN(
-          taken_.committed,
-          writer.commit(std::move(manifest), std::move(protection.files), position));
-      return taken_.committed.record_digest;
-    };
-    return archive::extend_chain_after(environment_.vault, environment_.repository.id(),
-                                       known, write);
+    ASSIGN_OR_RETURN(taken_.committed,
+                     commit_snapshot(environment_, writer, std::move(manifest),
+                                     std::move(protection.files)));
+    return base::Done{};
   }
 
   BackupEnvironment& environment_;

@@ -1,16 +1,18 @@
 // sealift backup: take snapshots of VMs.  Manual: docs/man/sealift-backup.1
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 
 #include "backup/backup.h"
 #include "base/byte_count.h"
+#include "cli/backup_answer.h"
 #include "cli/backup_estimate.h"
 #include "cli/commands.h"
 #include "cli/configuration.h"
+#include "cli/hyperv_backup.h"
 #include "cli/open.h"
 #include "cli/progress.h"
-#include "cli/snapshot_answer.h"
 #include "cli/whole_number.h"
 
 namespace sealift::cli {
@@ -37,6 +39,12 @@ void add_options(options::options_description& described) {
   add("vtpm-secret-file",
       options::value<std::vector<std::string>>()->composing()->value_name("VM=FILE"),
       "a VM's protection key, where libvirt does not give it away");
+  add("hyperv-export", text("DIR"),
+      "take VMs that Hyper-V exported into this folder, or inbox, instead");
+  add("protection-key",
+      options::value<std::vector<std::string>>()->composing()->value_name("FILE|DIR"),
+      "their keys as Azure Local exported them: a .json file, or a folder");
+  add("every-byte", "keep all bytes of a .vhdx, not just those it refers to");
 }
 
 base::Error usage(std::string what) {
@@ -95,8 +103,27 @@ base::Result<SecretFiles> read_secret_files(const Values& values,
   return files;
 }
 
+// Of an export there is nothing that QEMU could be asked.
+constexpr std::array<const char*, 6> kForLibvirt{
+    "all", "full", "estimate", "allow-incomplete", "scratch-dir", "vtpm-secret-file"};
+constexpr std::array<const char*, 2> kForExports{"protection-key", "every-byte"};
+
 base::Status check_words(const Values& values) {
   const bool has_names = !values.arguments().empty();
+  if (values.has("hyperv-export")) {
+    for (const char* other : kForLibvirt) {
+      if (!values.has(other)) continue;
+      return usage(std::string("--hyperv-export and --") + other +
+                   " do not go together");
+    }
+    if (!has_names) return base::Done{};
+    return usage("VMs are named, and --hyperv-export is given too")
+        .next("every VM in the folder is taken: name none");
+  }
+  for (const char* other : kForExports) {
+    if (!values.has(other)) continue;
+    return usage(std::string("--") + other + " goes with --hyperv-export only");
+  }
   if (has_names && values.has("all")) {
     return usage("VMs are named, and --all is given too");
   }
@@ -104,107 +131,20 @@ base::Status check_words(const Values& values) {
   return usage("no VM is named").next("name VMs, or take every one with --all");
 }
 
-std::string seconds_text(std::chrono::milliseconds pause) {
-  constexpr int kMillisecondsInHundredth = 10;
-  const auto hundredths = pause.count() / kMillisecondsInHundredth;
-  const std::string part = std::to_string(hundredths % 100);
-  return std::to_string(hundredths / 100) + "." + (part.size() < 2 ? "0" : "") + part +
-         " s";
-}
-
-void print_text(const Session& session, const backup::VmOutcome& outcome) {
-  const catalog::Snapshot& snapshot = outcome.snapshot;
-  session.output() << base::printable(outcome.vm) << ": snapshot "
-                   << short_id(snapshot.id) << " is " << snapshot.verdict << ", "
-                   << base::ByteCount(snapshot.changed_bytes).text() << " of "
-                   << base::ByteCount(snapshot.source_bytes).text() << " read, "
-                   << base::ByteCount(snapshot.stored_bytes).text() << " stored";
-  if (outcome.pause.count() > 0) {
-    session.output() << ", paused for " << seconds_text(outcome.pause);
+backup::HypervBackupRequest for_exports(const Values& values,
+                                        const backup::BackupRequest& request) {
+  backup::HypervBackupRequest exports;
+  exports.folder = *values.one("hyperv-export");
+  for (std::string& key : values.all("protection-key")) {
+    exports.keys.emplace_back(std::move(key));
   }
-  session.output() << "\n";
-}
-
-// One object a line, so that the last lines of a run can be read as they are.
-void print_json(const Session& session, const backup::VmOutcome& outcome) {
-  base::Json object = to_json(outcome.snapshot);
-  if (outcome.error) {
-    object = {{"id", nullptr},
-              {"vm", outcome.vm},
-              {"vm_uuid", outcome.vm_uuid},
-              {"verdict", "failed"},
-              {"error", outcome.error->what()},
-              {"exit_status", static_cast<int>(outcome.error->code())}};
-  } else {
-    object["pause_milliseconds"] = outcome.pause.count();
-    object["warnings"] = outcome.warnings;
-  }
-  session.output() << object.dump(-1, ' ', false, base::Json::error_handler_t::replace)
-                   << "\n";
-}
-
-bool names_vm(const base::Error& error) {
-  return std::ranges::any_of(error.places(), [](const base::Error::Place& place) {
-    return place.kind == "vm";
-  });
-}
-
-base::Error naming_vm(const backup::VmOutcome& outcome) {
-  base::Error error = *outcome.error;
-  if (!names_vm(error)) error.at("vm", outcome.vm);
-  return error;
-}
-
-// The error of the whole run: VMs that failed among others that did not make it only
-// "not everything"; but a run that was interrupted, or in which every VM failed for the
-// same reason, ends as that.
-std::optional<base::ErrorCode> code_of(const std::vector<backup::VmOutcome>& outcomes) {
-  std::optional<base::ErrorCode> common;
-  bool is_common = true;
-  for (const backup::VmOutcome& outcome : outcomes) {
-    if (!outcome.error) {
-      is_common = false;
-      continue;
-    }
-    const base::ErrorCode code = outcome.error->code();
-    if (code == base::ErrorCode::kInterrupted) return code;
-    is_common = is_common && common.value_or(code) == code;
-    common = code;
-  }
-  return is_common ? common : std::nullopt;
-}
-
-// Says how each VM went.
-base::Result<ExitStatus> conclude(const Session& session,
-                                  const std::vector<backup::VmOutcome>& outcomes) {
-  std::size_t failed = 0;
-  bool is_incomplete = false;
-  const std::optional<base::ErrorCode> code = code_of(outcomes);
-  std::optional<base::Error> ending;
-  for (const backup::VmOutcome& outcome : outcomes) {
-    for (const std::string& warning : outcome.warnings) {
-      session.warn(base::printable(outcome.vm) + ": " + base::printable(warning));
-    }
-    if (session.wants_json()) print_json(session, outcome);
-    if (!outcome.error) {
-      if (!session.wants_json()) print_text(session, outcome);
-      is_incomplete = is_incomplete || outcome.snapshot.verdict != "complete";
-      continue;
-    }
-    ++failed;
-    if (ending) session.report(*ending);
-    ending = naming_vm(outcome);
-    if (ending->code() == code) continue;
-    session.report(*ending);
-    ending.reset();
-  }
-  session.output().flush();
-  if (outcomes.size() > 1) {
-    session.say(std::to_string(outcomes.size() - failed) + " of " +
-                std::to_string(outcomes.size()) + " VMs backed up");
-  }
-  if (ending) return *ending;
-  return failed > 0 || is_incomplete ? ExitStatus::kNotEverything : ExitStatus::kDone;
+  if (values.has("every-byte")) exports.bytes = backup::BytesKept::kEvery;
+  exports.read_limit = request.read_limit;
+  exports.write_limit = request.write_limit;
+  exports.cluster = request.cluster;
+  exports.host = request.host;
+  exports.volume_size = request.volume_size;
+  return exports;
 }
 
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
@@ -223,16 +163,11 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));
   ASSIGN_OR_RETURN(archive::Repository repository, open_repository(session, &vault));
   ASSIGN_OR_RETURN(const archive::RepositoryKeys keys, repository.keys(vault));
-  ASSIGN_OR_RETURN(const vm::Connection connection,
-                   vm::connect(session.chosen().connect));
-  ASSIGN_OR_RETURN(request.vms, read_names(values, connection));
-  ASSIGN_OR_RETURN(request.vtpm_secret_files, read_secret_files(values, request.vms));
   ASSIGN_OR_RETURN(const std::unique_ptr<catalog::Catalog> catalog,
                    open_catalog(session, repository.id()));
-
   Progress progress(session);
   backup::BackupEnvironment environment{
-      .connection = connection,
+      .connection = nullptr,
       .repository = repository,
       .keys = keys,
       .vault = vault,
@@ -241,6 +176,15 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
       .progress = [&](const std::string& vm,
                       const std::string& words) { progress.show(vm + ": " + words); },
   };
+  if (values.has("hyperv-export")) {
+    return back_up_exports(session, environment, for_exports(values, request),
+                           progress);
+  }
+  ASSIGN_OR_RETURN(const vm::Connection connection,
+                   vm::connect(session.chosen().connect));
+  environment.connection = &connection;
+  ASSIGN_OR_RETURN(request.vms, read_names(values, connection));
+  ASSIGN_OR_RETURN(request.vtpm_secret_files, read_secret_files(values, request.vms));
   if (values.has("estimate")) {
     ASSIGN_OR_RETURN(const auto estimates,
                      backup::estimate_backup(environment, request));
@@ -249,7 +193,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   auto outcomes = backup::run_backup(environment, request, session.surroundings().stop);
   progress.clear();
   if (!outcomes) return std::move(outcomes).error();
-  return conclude(session, outcomes.value());
+  return answer_backup(session, outcomes.value());
 }
 
 }  // namespace
@@ -258,13 +202,20 @@ const Command kBackup{
     .words = "backup",
     .group = Group::kBackUp,
     .summary = "take a snapshot of VMs",
-    .synopsis = "VM... | --all [OPTIONS]",
+    .synopsis = "VM... | --all | --hyperv-export DIR [OPTIONS]",
     .details =
         "Takes a snapshot of each VM (name or UUID) while it runs: disks, NVRAM, vTPM\n"
         "state and protection key of one instant. The guest stands still for a\n"
         "moment and goes on. The protection key is proved to open the vTPM state\n"
-        "before the snapshot counts. Runs on the host where the VM is.\n",
-    .examples = "  sealift backup web-01 db-01 --repo /mnt/backup\n",
+        "before the snapshot counts. Runs on the host where the VM is.\n"
+        "With --hyperv-export it takes the VMs that Hyper-V exported into a folder,\n"
+        "each whole or not at all, with the protection keys that Azure Local "
+        "exported,\n"
+        "wrapped. That such a key opens its guest state cannot be proven off the\n"
+        "cluster; the verdict says so.\n",
+    .examples =
+        "  sealift backup web-01 db-01 --repo /mnt/backup\n"
+        "  sealift backup --hyperv-export /mnt/inbox --protection-key /mnt/keys\n",
     .arguments = {.least = 0, .most = kAnyNumber},
     .add_options = add_options,
     .run = run,

@@ -49,6 +49,26 @@ base::Result<Facts> inspect_pem(const Session& session, const std::string& file,
   return facts;
 }
 
+// RFC 5649: n bytes become 8 more, filled up to whole eights.
+void add_key_size(Facts& facts, const keyvault::KeyJson& json,
+                  const keyvault::Recipient& wrapping_key) {
+  constexpr std::size_t kEight = 8;
+  facts.push_back({"wrapped_bytes", std::to_string(json.wrapped.size())});
+  const std::size_t envelope = wrapping_key.modulus_size();
+  const std::size_t wrapped =
+      json.wrapped.size() > envelope ? json.wrapped.size() - envelope : 0;
+  if (wrapped < 2 * kEight || wrapped % kEight != 0) {
+    facts.push_back({"problem", "it is no whole wrapped key: behind " +
+                                    std::to_string(envelope) + " bytes of RSA lie " +
+                                    std::to_string(wrapped)});
+    return;
+  }
+  const std::size_t most = wrapped - kEight;
+  facts.push_back({"key_size", std::to_string(most - kEight + 1) + " to " +
+                                   std::to_string(most) + " bytes" +
+                                   (most == 32 ? ": of an AES-256 key" : "")});
+}
+
 base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text) {
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
   ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
@@ -60,12 +80,14 @@ base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text
     facts.push_back({"wrapping_key", json.wrapping_key_name});
   }
   add_recipient(facts, recipient);
+  add_key_size(facts, json, recipient);
   if (!session.chosen().identity) return facts;
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
                    keyvault::unwrap_protection_key(json, identity));
   facts.push_back({"opens", "yes"});
   facts.push_back({"key_bytes", std::to_string(opened.key.size())});
+  facts.push_back({"oaep_hash", keyvault::name_of(opened.hash)});
   return facts;
 }
 

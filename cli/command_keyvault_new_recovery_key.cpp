@@ -102,7 +102,9 @@ void say_what_to_do(const Session& session, const KeyFiles& files, unsigned bits
     session.say("  (--passphrase-file FILE protects a new one, - asks for it here)");
   }
   if (bits < kDefaultBits) {
-    session.warn("2048 bits will do for Export-MocKey, not for `repo init`");
+    session.warn(
+        "2048 bits will do for Export-MocKey, not for archives: give `repo init` a key "
+        "of 3072 bits too");
   }
   session.say(
       "Keep the private key away from every host that backs up: on a stick in a safe,\n"

@@ -24,17 +24,6 @@ void add_options(boost::program_options::options_description& described) {
   add("out", text("NEW.json"), "the file for the key, wrapped anew");
 }
 
-const char* words_for(keyvault::OaepHash hash) {
-  switch (hash) {
-    case keyvault::OaepHash::kSha1:
-      return "SHA-1";
-    case keyvault::OaepHash::kSha256:
-      return "SHA-256";
-    default:
-      return "SHA-384";
-  }
-}
-
 base::Result<keyvault::Recipient> read_target(const std::string& file) {
   ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(file, kFileLimit));
   auto target = keyvault::Recipient::parse_pem(pem);
@@ -64,7 +53,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   auto rewrapped = keyvault::rewrap_key_json(text.view(), identity, target, name);
   if (!rewrapped) return std::move(rewrapped).error().at("file", file);
   RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(rewrapped->json), kPublicMode));
-  const char* const hash = words_for(rewrapped->hash);
+  const char* const hash = keyvault::name_of(rewrapped->hash);
   if (session.wants_json()) {
     session.answer({{"file", *out},
                     {"recipient", target.id().hex()},

@@ -103,6 +103,12 @@ void say_what_to_keep(const Session& session, const archive::Repository& reposit
     session.warn(
         "there is one recipient: if that recovery key is lost, so is every backup");
   }
+  for (const keyvault::Recipient& recipient : repository.document().key_recipients) {
+    session.warn("recipient " + recipient.id().hex() + " has " +
+                 std::to_string(recipient.bits()) +
+                 " bits: protection keys that Azure Local wrapped to it are taken, "
+                 "archives cannot be read with it");
+  }
 }
 
 base::Result<ExitStatus> run_init(const Session& session, const Values& values) {
@@ -152,7 +158,9 @@ const Command kRepoInit{
         "Makes a repository in a new or empty folder, readable by the recovery keys\n"
         "whose public halves are named, each of them alone. Prints the repository\n"
         "id, which names it for ever: keep it with the recovery keys. This host is\n"
-        "its founder.\n",
+        "its founder. A recipient of 2048 bits, beside one that has more, is for the\n"
+        "protection keys that Azure Local's Export-MocKey wraps, and reads no "
+        "archive.\n",
     .examples =
         "  sealift repo init --repo /mnt/backup --recipient safe-1.pub.pem \\\n"
         "      --recipient safe-2.pub.pem\n",

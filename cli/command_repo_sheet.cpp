@@ -37,7 +37,8 @@ base::Result<ExitStatus> run_sheet(const Session& session, const Values& values)
                       .host = session.surroundings().host,
                       .made = session.surroundings().clock.now(),
                       .id = repository.id(),
-                      .recipients = repository.document().recipients});
+                      .recipients = repository.document().recipients,
+                      .key_recipients = repository.document().key_recipients});
   RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(page), kSheetMode));
   if (session.wants_json()) {
     session.answer({{"file", *out}, {"id", repository.id().hex()}});

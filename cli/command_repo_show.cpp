@@ -31,9 +31,9 @@ const char* text(archive::Role role) {
   return role == archive::Role::kKeeper ? "keeper" : "writer";
 }
 
-base::Json recipients_json(const archive::RepositoryDocument& document) {
+base::Json recipients_json(const std::vector<keyvault::Recipient>& recipients) {
   base::Json list = base::Json::array();
-  for (const keyvault::Recipient& recipient : document.recipients) {
+  for (const keyvault::Recipient& recipient : recipients) {
     list.push_back({{"id", recipient.id().hex()}, {"bits", recipient.bits()}});
   }
   return list;
@@ -53,6 +53,12 @@ base::Json signers_json(const archive::Trust& trust) {
   return list;
 }
 
+void print(std::ostream& output, const std::vector<keyvault::Recipient>& recipients) {
+  for (const keyvault::Recipient& recipient : recipients) {
+    output << "  " << recipient.id().hex() << "  " << recipient.bits() << " bits\n";
+  }
+}
+
 void print(std::ostream& output, const archive::Repository& repository,
            const Stored& stored) {
   const archive::RepositoryDocument& document = repository.document();
@@ -63,8 +69,10 @@ void print(std::ostream& output, const archive::Repository& repository,
          << ", chunks of " << base::ByteCount(document.settings.chunk_size).text()
          << ", zstd level " << document.settings.zstd_level << "\n"
          << "\nrecipients (whose recovery keys read everything, each alone)\n";
-  for (const keyvault::Recipient& recipient : document.recipients) {
-    output << "  " << recipient.id().hex() << "  " << recipient.bits() << " bits\n";
+  print(output, document.recipients);
+  if (!document.key_recipients.empty()) {
+    output << "\nkey recipients (whose recovery keys open protection keys alone)\n";
+    print(output, document.key_recipients);
   }
   output << "\nsigners (who can write)\n";
   for (const archive::KnownSigner& signer : repository.trust().signers()) {
@@ -88,14 +96,16 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& /*values
     print(session.output(), repository, stored);
     return ExitStatus::kDone;
   }
-  session.answer({{"id", repository.id().hex()},
-                  {"repo", repository.store().place()},
-                  {"chunk_size", repository.document().settings.chunk_size},
-                  {"zstd_level", repository.document().settings.zstd_level},
-                  {"recipients", recipients_json(repository.document())},
-                  {"signers", signers_json(repository.trust())},
-                  {"volumes", stored.volumes},
-                  {"stored_bytes", stored.bytes}});
+  session.answer(
+      {{"id", repository.id().hex()},
+       {"repo", repository.store().place()},
+       {"chunk_size", repository.document().settings.chunk_size},
+       {"zstd_level", repository.document().settings.zstd_level},
+       {"recipients", recipients_json(repository.document().recipients)},
+       {"key_recipients", recipients_json(repository.document().key_recipients)},
+       {"signers", signers_json(repository.trust())},
+       {"volumes", stored.volumes},
+       {"stored_bytes", stored.bytes}});
   return ExitStatus::kDone;
 }
 

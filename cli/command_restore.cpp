@@ -1,6 +1,10 @@
 // sealift restore: bring a VM back.  Manual: docs/man/sealift-restore.1
+#include <array>
+
+#include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/open.h"
+#include "cli/passphrase.h"
 #include "cli/progress.h"
 #include "cli/restore_plan_text.h"
 #include "cli/select_snapshot.h"
@@ -14,6 +18,8 @@ namespace sealift::cli {
 namespace {
 
 namespace options = boost::program_options;
+
+constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
 
 void add_options(options::options_description& described) {
   const auto text = [](const char* name) {
@@ -30,17 +36,71 @@ void add_options(options::options_description& described) {
   add("dry-run", "print the plan and touch nothing; exit status 5 if it is blocked");
   add("to-directory", text("DIR"),
       "write the VM's files into a new or empty folder instead; needs no libvirt");
+  add("wrap-to", text("DEST.pub.pem"),
+      "with --to-directory, of an Azure Local VM: wrap its keys to this one, the "
+      "target "
+      "cluster's wrapping key, and write a runbook");
+  add("wrapping-key-name", text("NAME"), "the name of that key in its key vault");
+  add("target-cluster", text("NAME"), "the cluster that it goes to, for the runbook");
+  add("key-identity", text("KEY.pem"),
+      "the recovery key that Azure Local's keys are wrapped to, if not --identity");
+}
+
+base::Error not_together(const char* one, const char* other) {
+  return {base::ErrorCode::kUsage,
+          std::string("--") + one + " and --" + other + " do not go together"};
 }
 
 base::Status check_words(const Session& session, const Values& values) {
   if (!session.chosen().identity) return load_identity(session).error();
-  if (!values.has("to-directory")) return base::Done{};
-  for (const char* other : {"storage-dir", "allow-element", "start", "dry-run"}) {
-    if (!values.has(other)) continue;
-    return base::Error(base::ErrorCode::kUsage, std::string("--to-directory and --") +
-                                                    other + " do not go together");
+  constexpr std::array<const char*, 4> kToCluster{"storage-dir", "allow-element",
+                                                  "start", "dry-run"};
+  constexpr std::array<const char*, 3> kWithWrapTo{"wrapping-key-name",
+                                                   "target-cluster", "key-identity"};
+  if (values.has("to-directory")) {
+    for (const char* other : kToCluster) {
+      if (values.has(other)) return not_together("to-directory", other);
+    }
+  } else if (values.has("wrap-to")) {
+    return base::Error(base::ErrorCode::kUsage,
+                       "--wrap-to goes with --to-directory DIR only");
+  }
+  for (const char* other : kWithWrapTo) {
+    if (!values.has(other) || values.has("wrap-to")) continue;
+    return base::Error(
+        base::ErrorCode::kUsage,
+        std::string("--") + other + " goes with --wrap-to DEST.pub.pem only");
   }
   return base::Done{};
+}
+
+/// What --wrap-to names; outlives the restore.
+struct Wrapping {
+  std::optional<keyvault::RecoveryKey> identity;  ///< Of --key-identity.
+  std::optional<restore::WrapTarget> target;
+};
+
+base::Result<Wrapping> read_wrapping(const Session& session, const Values& values,
+                                     const keyvault::RecoveryKey& identity) {
+  Wrapping wrapping;
+  const auto file = values.one("wrap-to");
+  if (!file) return wrapping;
+  if (const auto key = values.one("key-identity")) {
+    ASSIGN_OR_RETURN(wrapping.identity, keyvault::RecoveryKey::load(
+                                            *key, passphrase_source(session, *key)));
+  }
+  ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(*file, kPemLimit));
+  auto target = keyvault::Recipient::parse_pem(pem);
+  if (!target) return std::move(target).error().at("file", *file);
+  const std::string name = values.one("wrapping-key-name").value_or("");
+  if (base::printable(name) != name) {
+    return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
+        .at("option", "--wrapping-key-name " + name);
+  }
+  wrapping.target.emplace(restore::WrapTarget{std::move(target).value(), name,
+                                              values.one("target-cluster").value_or(""),
+                                              &identity});
+  return wrapping;
 }
 
 restore::RestoreRequest read_request(const Values& values, catalog::Snapshot snapshot) {
@@ -126,24 +186,31 @@ base::Result<ExitStatus> restore_to_cluster(const Session& session,
   return ExitStatus::kDone;
 }
 
-base::Result<ExitStatus> restore_to_folder(const Session& session,
-                                           const std::string& folder,
+base::Result<ExitStatus> restore_to_folder(const Session& session, const Values& values,
                                            restore::RestoreEnvironment environment,
                                            const catalog::Snapshot& snapshot) {
+  const std::string folder = *values.one("to-directory");
+  ASSIGN_OR_RETURN(Wrapping wrapping,
+                   read_wrapping(session, values, environment.identity));
+  if (wrapping.identity) wrapping.target->identity = &*wrapping.identity;
   Progress progress(session);
   environment.progress = [&](const std::string& words) { progress.show(words); };
   const base::Status written = restore::restore_to_directory(
-      environment, snapshot, folder, session.surroundings().stop);
+      environment, {snapshot, folder, wrapping.target}, session.surroundings().stop);
   progress.clear();
   RETURN_IF_ERROR(written);
   if (session.wants_json()) {
     base::Json object = to_json(snapshot);
     object["directory"] = folder;
     session.answer(object);
-  } else {
-    session.output() << base::printable(vm_label(snapshot))
-                     << ": the files of snapshot " << short_id(snapshot.id)
-                     << " are in " << base::printable(folder) << "\n";
+    return ExitStatus::kDone;
+  }
+  session.output() << base::printable(vm_label(snapshot)) << ": the files of snapshot "
+                   << short_id(snapshot.id) << " are in " << base::printable(folder)
+                   << "\n";
+  if (wrapping.target) {
+    session.say("read " + base::printable(folder) +
+                "/RUNBOOK.md before anything is started on the target");
   }
   return ExitStatus::kDone;
 }
@@ -164,8 +231,8 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                                           .identity = *open.identity,
                                           .connection = nullptr,
                                           .progress = {}};
-  if (const auto folder = values.one("to-directory")) {
-    return restore_to_folder(session, *folder, std::move(environment), snapshot);
+  if (values.has("to-directory")) {
+    return restore_to_folder(session, values, std::move(environment), snapshot);
   }
   return restore_to_cluster(session, values, std::move(environment),
                             read_request(values, std::move(snapshot)));

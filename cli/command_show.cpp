@@ -20,11 +20,17 @@ std::string size_text(std::uint64_t bytes) { return base::ByteCount(bytes).text(
 // "1 of 2": the place of a recovery key among the repository's recipients.
 std::string place_of(const archive::RepositoryDocument& document,
                      const archive::RecipientId& id) {
-  const auto& all = document.recipients;
-  const auto found = std::ranges::find(all, id, &keyvault::Recipient::id);
-  if (found == all.end()) return "not a recipient of the repository";
-  return "recipient " + std::to_string(found - all.begin() + 1) + " of " +
-         std::to_string(all.size());
+  const auto place_in = [&id](const std::vector<keyvault::Recipient>& all) {
+    const auto found = std::ranges::find(all, id, &keyvault::Recipient::id);
+    return found == all.end() ? std::string()
+                              : std::to_string(found - all.begin() + 1) + " of " +
+                                    std::to_string(all.size());
+  };
+  if (const std::string place = place_in(document.recipients); !place.empty()) {
+    return "recipient " + place;
+  }
+  const std::string place = place_in(document.key_recipients);
+  return place.empty() ? "not a recipient of the repository" : "key recipient " + place;
 }
 
 void print_facts(std::ostream& output, const SnapshotDetails& details) {
@@ -79,7 +85,8 @@ void print_protection_keys(std::ostream& output, const archive::Manifest& manife
   if (manifest.protection_keys.empty()) return;
   output << "\nprotection keys\n";
   for (const archive::ProtectionKeyEntry& entry : manifest.protection_keys) {
-    output << "  " << base::printable(entry.member) << "  libvirt secret "
+    output << "  " << base::printable(entry.member)
+           << (manifest.platform == "libvirt" ? "  libvirt secret " : "  key ")
            << base::printable(entry.key_name);
     if (!entry.usage.empty()) output << " (" << base::printable(entry.usage) << ")";
     output << "\n      opens with recovery key " << entry.recipient.hex() << ",\n      "

@@ -15,6 +15,7 @@ std::span<const Command* const> all_commands() {
       &kKeyvaultInspect,
       &kKeyvaultReveal,
       &kKeyvaultRewrap,
+      &kKeyvaultEscrow,
       &kRepoInit,
       &kRepoShow,
       &kRepoSheet,

@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/table.h"
-#include "vm/hyperv_files.h"
+#include "vm/hyperv_export.h"
 
 namespace sealift::cli {
 
@@ -15,20 +15,22 @@ namespace {
 
 void no_options(boost::program_options::options_description& /*described*/) {}
 
-void print(std::ostream& output, const vm::InspectedFile& file) {
+void print(std::ostream& output, const vm::InspectedFile& file,
+           const std::vector<std::string>& remarks) {
   output << base::printable(file.path.string()) << ": " << file.type << "\n";
   Table table({{""}, {""}});
   for (const vm::FileFact& fact : file.facts) table.add({fact.words, fact.text});
   table.print(output, "  ");
-  for (const std::string& remark : file.remarks) {
+  for (const std::string& remark : remarks) {
     output << "  !  " << base::printable(remark) << "\n";
   }
 }
 
-base::Json to_json(const vm::InspectedFile& file) {
+base::Json to_json(const vm::InspectedFile& file,
+                   const std::vector<std::string>& remarks) {
   base::Json object{{"file", file.path.string()}, {"type", file.type}};
   for (const vm::FileFact& fact : file.facts) object[fact.name] = fact.value;
-  object["remarks"] = file.remarks;
+  object["remarks"] = remarks;
   return object;
 }
 
@@ -38,28 +40,48 @@ base::Result<std::vector<fs::path>> choose(const fs::path& named) {
   return std::vector<fs::path>{named};
 }
 
+// What is odd about a file in the light of the others; one alone has none.
+std::vector<std::string> remarks_on(const vm::HypervExport& found,
+                                    const vm::InspectedFile& file) {
+  std::vector<std::string> words;
+  for (const vm::HypervVm& vm : found.vms) {
+    for (const auto& list : {vm.blockers, vm.remarks}) {
+      for (const vm::HypervRemark& remark : list) {
+        if (remark.file == file.path) words.push_back(remark.words);
+      }
+    }
+  }
+  for (const vm::AbsentParent& absent : found.absent_parents) {
+    if (found.files[absent.child].path == file.path) {
+      words.emplace_back("its parent is not here");
+    }
+  }
+  return words;
+}
+
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const fs::path named = values.arguments().front();
-  ASSIGN_OR_RETURN(const std::vector<fs::path> files, choose(named));
+  ASSIGN_OR_RETURN(const std::vector<fs::path> paths, choose(named));
+  std::vector<vm::InspectedFile> files;
+  for (const fs::path& path : paths) files.push_back(vm::inspect_or_refuse(path));
+  // One file says nothing of what lies beside it.
+  const bool is_alone = named == paths.front();
+  const vm::HypervExport found = is_alone
+                                     ? vm::HypervExport{std::move(files), {}, {}, {}}
+                                     : vm::sort_out_export(std::move(files));
   std::vector<base::Error> refused;
-  std::vector<vm::InspectedFile> read;
   base::Json list = base::Json::array();
-  for (const fs::path& path : files) {
-    auto inspected = vm::inspect_hyperv_file(path);
-    if (inspected) {
-      read.push_back(std::move(inspected).value());
+  for (const vm::InspectedFile& file : found.files) {
+    if (file.refused) {
+      refused.push_back(*file.refused);
+      list.push_back({{"file", file.path.string()},
+                      {"type", file.type},
+                      {"reason", file.refused->what()}});
       continue;
     }
-    list.push_back({{"file", path.string()},
-                    {"type", "refused"},
-                    {"reason", inspected.error().what()}});
-    refused.push_back(std::move(inspected).error());
-  }
-  // One file says nothing of what lies beside it.
-  if (fs::path(named) != files.front()) vm::compare_hyperv_files(read);
-  for (const vm::InspectedFile& file : read) {
-    list.push_back(to_json(file));
-    if (!session.wants_json()) print(session.output(), file);
+    const std::vector<std::string> remarks = remarks_on(found, file);
+    list.push_back(to_json(file, remarks));
+    if (!session.wants_json()) print(session.output(), file, remarks);
   }
   if (session.wants_json()) session.answer(list);
   session.output().flush();

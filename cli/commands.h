@@ -12,6 +12,7 @@ extern const Command kKeyvaultTrust;
 extern const Command kKeyvaultInspect;
 extern const Command kKeyvaultReveal;
 extern const Command kKeyvaultRewrap;
+extern const Command kKeyvaultEscrow;
 extern const Command kRepoInit;
 extern const Command kRepoShow;
 extern const Command kRepoSheet;

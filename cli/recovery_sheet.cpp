@@ -83,12 +83,15 @@ std::string grouped_digits(std::string_view digits, std::size_t groups_a_line,
 
 std::string recipients_table(const SheetFacts& facts) {
   std::string rows;
-  for (std::size_t at = 0; at < facts.recipients.size(); ++at) {
-    const keyvault::Recipient& recipient = facts.recipients[at];
+  std::vector<keyvault::Recipient> all = facts.recipients;
+  all.insert(all.end(), facts.key_recipients.begin(), facts.key_recipients.end());
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    const keyvault::Recipient& recipient = all[at];
     rows += "<tr><td>" + std::to_string(at + 1) + "</td><td><code>" +
             grouped_digits(recipient.id().hex(), 8, "<br>") + "</code></td><td>" +
-            std::to_string(recipient.bits()) +
-            "&nbsp;bits</td><td>________________________</td></tr>\n";
+            std::to_string(recipient.bits()) + "&nbsp;bits" +
+            (at < facts.recipients.size() ? "" : ",<br>for Azure Local's keys only") +
+            "</td><td>________________________</td></tr>\n";
   }
   return "<table>\n<tr><th></th><th>id of the key</th><th></th><th>where the key "
          "is kept</th></tr>\n" +

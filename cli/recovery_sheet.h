@@ -16,6 +16,7 @@ struct SheetFacts {
   base::Timestamp made;
   archive::RepositoryId id;
   std::vector<keyvault::Recipient> recipients;
+  std::vector<keyvault::Recipient> key_recipients;  ///< For protection keys alone.
 };
 
 /// Self-contained: no script, no picture, nothing fetched. No secret is on it.

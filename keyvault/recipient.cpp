@@ -56,6 +56,17 @@ base::Result<Recipient> Recipient::from_key(KeyPair key) {
   return recipient;
 }
 
+const char* name_of(OaepHash hash) {
+  switch (hash) {
+    case OaepHash::kSha1:
+      return "SHA-1";
+    case OaepHash::kSha256:
+      return "SHA-256";
+    default:
+      return "SHA-384";
+  }
+}
+
 base::Result<Recipient> Recipient::parse_pem(base::ByteView pem) {
   ASSIGN_OR_RETURN(const std::string text, read_field_text(pem));
   ASSIGN_OR_RETURN(const PemBlock block, read_pem(base::as_bytes(text)));

@@ -19,6 +19,8 @@ namespace sealift::keyvault {
 using RecipientId = base::DigestId<struct RecipientMeaning>;
 
 enum class OaepHash { kSha1, kSha256, kSha384 };
+/// "SHA-256".
+const char* name_of(OaepHash hash);
 
 /// The public half of a recovery key (or of a cluster's wrapping key). A value; shared
 /// and read only, so any thread may use it.

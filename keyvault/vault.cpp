@@ -23,6 +23,7 @@ constexpr std::string_view kPemSuffix = ".pem";
 
 fs::path signing_key_file(const fs::path& folder) { return folder / "signing-key.pem"; }
 fs::path trusted_folder(const fs::path& folder) { return folder / "trusted"; }
+fs::path escrow_folder(const fs::path& folder) { return folder / "escrow"; }
 
 // "vault/" names what a symlink of that name points to, and is its own parent.
 fs::path without_final_slash(const fs::path& folder) {
@@ -63,7 +64,7 @@ base::Status check_name(const std::string& name) {
                        name.front() != '.' && name.front() != '-' &&
                        std::ranges::all_of(name, is_allowed);
   if (is_good) return base::Done{};
-  return refused("not a name for a signer")
+  return refused("not a name that a file of the key vault can have")
       .at("name", name)
       .next(
           "use letters, digits, '.', '_' and '-', at most 100, not '.' or '-' "
@@ -150,6 +151,27 @@ base::Status KeyVault::trust(const std::string& name, const SignerPublicKey& key
     return refused("a signer of this name is trusted already").at("name", name);
   }
   return published;
+}
+
+base::Result<bool> KeyVault::keep_exported_key(const std::string& name,
+                                               base::ByteView json) {
+  RETURN_IF_ERROR(check_name(name));
+  const fs::path place = escrow_folder(folder_) / name;
+  RETURN_IF_ERROR(filesystem_->create_directories(place, kVaultFolderMode));
+  base::Status published = base::publish(
+      *filesystem_, place / (sha256(json).hex() + ".json"), json, kVaultFileMode);
+  if (published) return true;
+  // What is there already is the same, by its name.
+  if (published.error().code() == base::ErrorCode::kBusy) return false;
+  return std::move(published).error();
+}
+
+base::Result<std::vector<std::string>> KeyVault::exported_keys() const {
+  std::vector<std::string> names;
+  ASSIGN_OR_RETURN(const std::vector<fs::path> entries,
+                   entries_of(escrow_folder(folder_)));
+  for (const fs::path& entry : entries) names.push_back(entry.filename().string());
+  return names;
 }
 
 base::Result<std::vector<TrustedSigner>> KeyVault::trusted_signers() const {

@@ -39,7 +39,8 @@ using ChainLock = base::FileDescriptor;
 /// A folder (0700) of files (0600). Never holds a plaintext protection key.
 ///   signing-key.pem                    Ed25519, PKCS#8
 ///   trusted/NAME.pem                   signers from elsewhere
-///   repositories/ID/repository.json    the pinned document, byte for byte
+///   escrow/NAME/SHA-256.json           keys that a cluster's key vault exported,
+///   wrapped repositories/ID/repository.json    the pinned document, byte for byte
 ///   repositories/ID/repository-key     32 bytes
 ///   repositories/ID/head               "SEQUENCE DIGEST\n": remembers what storage may
 ///                                      lose
@@ -70,6 +71,15 @@ class KeyVault {
   ///         or begins with '.' or '-'.
   base::Status trust(const std::string& name, const SignerPublicKey& key);
   base::Result<std::vector<TrustedSigner>> trusted_signers() const;
+
+  /// Keeps an exported key for ever, beside the earlier ones of its name.
+  /// name    "7fb16fe7-…": as in trust().
+  /// return  Whether it was not there yet.
+  /// errors  kRefused: the name.  kIo.
+  base::Result<bool> keep_exported_key(const std::string& name, base::ByteView json);
+
+  /// The names of the keys that are kept, sorted.
+  base::Result<std::vector<std::string>> exported_keys() const;
 
   /// Remembers `document` (the bytes of repository.json, whose SHA-256 is `id`) for
   /// ever. Pinning the same again is no error.

@@ -90,12 +90,27 @@ base::Result<std::unique_ptr<PreparedRestore>> prepare_restore(
     const RestoreEnvironment& environment, const RestoreRequest& request,
     const std::stop_token& stop);
 
-/// The VM's files: disks as sparse raw images named after their targets, everything
-/// else as on the source, and the protection-key files. `folder` is new or empty.
-/// errors  as above; the folder is left as it was.
+/// Where the keys of a Hyper-V VM go: --wrap-to.
+struct WrapTarget {
+  keyvault::Recipient key;  ///< The target cluster's wrapping key.
+  std::string key_name;     ///< Its name in the target's key vault; may be empty.
+  std::string cluster;      ///< The target's name; may be empty.
+  const keyvault::RecoveryKey* identity;  ///< What the keys are wrapped to now.
+};
+
+struct DirectoryRequest {
+  catalog::Snapshot snapshot;
+  std::filesystem::path folder;    ///< New or empty.
+  std::optional<WrapTarget> wrap;  ///< For a snapshot of a Hyper-V VM.
+};
+
+/// The VM's files: of libvirt disks as sparse raw images named after their targets,
+/// everything else as on the source, and the protection-key files. With `wrap` also the
+/// keys wrapped to the target, and a runbook (docs/azure-local.md).
+/// errors  as above; the folder is left as it was.  kRefused: `wrap`, and the VM is
+///         libvirt's.  kWrongKey: wrap->identity opens no key of the VM.
 base::Status restore_to_directory(const RestoreEnvironment& environment,
-                                  const catalog::Snapshot& snapshot,
-                                  const std::filesystem::path& folder,
+                                  const DirectoryRequest& request,
                                   std::stop_token stop);
 
 }  // namespace sealift::restore

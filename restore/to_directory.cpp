@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "base/byte_count.h"
+#include "restore/handover.h"
 #include "restore/new_folder.h"
 #include "restore/restore.h"
 #include "restore/snapshot_contents.h"
@@ -42,6 +43,9 @@ base::Status must_be_new_or_empty(const fs::path& folder) {
 // As on the source; only libvirt's disks have no file of their own to be as.
 std::string file_name(const archive::Manifest& manifest,
                       const archive::Component& component) {
+  if (manifest.platform == "hyper-v") {
+    return component.attributes.at(archive::kExportPath);  // Rule M9: it is there.
+  }
   const bool is_content = component.kind == "disk" && manifest.platform == "libvirt";
   return is_content ? component.name + ".raw" : component.name;
 }
@@ -54,24 +58,48 @@ bool is_plain_name(const std::string& name) {
          name.find_first_not_of(kCharacters) == std::string::npos;
 }
 
-// Names become files in the folder, each its own.
-base::Status must_have_own_names(const archive::SnapshotReader& reader) {
-  std::set<std::string> names;
-  const auto is_own = [&names](const std::string& name) {
-    return is_plain_name(name) && names.insert(name).second;
-  };
-  for (const archive::Component& component : reader.manifest().components) {
-    if (is_own(file_name(reader.manifest(), component))) continue;
+// Paths become files below the folder, each its own, and none the folder of another.
+class OwnNames {
+ public:
+  base::Status take(const std::string& path) {
+    for (std::size_t end = path.find('/'); end != std::string::npos;
+         end = path.find('/', end + 1)) {
+      folders_.insert(path.substr(0, end));
+    }
+    const bool is_own = archive::is_export_path(path) && files_.insert(path).second;
+    const bool is_apart = std::ranges::none_of(
+        files_, [this](const std::string& file) { return folders_.contains(file); });
+    if (is_own && is_apart) return base::Done{};
     return base::Error(base::ErrorCode::kCorrupt,
-                       "the manifest names what cannot be a file of its own")
-        .at("component", component.kind + " " + component.name);
+                       "the snapshot names what cannot be a file of its own")
+        .at("file", path);
+  }
+
+ private:
+  std::set<std::string> files_;
+  std::set<std::string> folders_;
+};
+
+base::Status must_have_own_names(const archive::SnapshotReader& reader,
+                                 const std::vector<HandoverFile>& handover) {
+  OwnNames names;
+  const archive::Manifest& manifest = reader.manifest();
+  for (const archive::Component& component : manifest.components) {
+    const std::string name = file_name(manifest, component);
+    if (manifest.platform == "libvirt" && !is_plain_name(name)) {
+      return base::Error(base::ErrorCode::kCorrupt,
+                         "the manifest names what cannot be a file of its own")
+          .at("component", component.kind + " " + component.name);
+    }
+    auto status = names.take(name);
+    if (status) continue;
+    return std::move(status).error().at("component",
+                                        component.kind + " " + component.name);
   }
   for (const auto& [member, text] : reader.protection_keys()) {
-    if (is_own(member)) continue;
-    return base::Error(base::ErrorCode::kCorrupt,
-                       "a protection-key file cannot be a file of its own")
-        .at("member", member);
+    RETURN_IF_ERROR(names.take(member));
   }
+  for (const HandoverFile& file : handover) RETURN_IF_ERROR(names.take(file.path));
   return base::Done{};
 }
 
@@ -85,7 +113,7 @@ class Writing {
         folder_(std::move(folder)),
         stop_(std::move(stop)) {}
 
-  base::Status all() {
+  base::Status all(const std::vector<HandoverFile>& handover) {
     RETURN_IF_ERROR(make_missing_folders(folder_, kPrivateFolder, undo_));
     for (const archive::Component& component : reader_.manifest().components) {
       base::Status status = write_component(component);
@@ -94,7 +122,10 @@ class Writing {
                                           component.kind + " " + component.name);
     }
     for (const auto& [member, text] : reader_.protection_keys()) {
-      RETURN_IF_ERROR(write_key_file(member, text));
+      RETURN_IF_ERROR(write_small_file(member, text));
+    }
+    for (const HandoverFile& file : handover) {
+      RETURN_IF_ERROR(write_small_file(file.path, file.text));
     }
     return check_rest(checks_, environment_.progress, stop_);
   }
@@ -109,6 +140,7 @@ class Writing {
       environment_.progress("writing " + path.string() + " (" +
                             base::ByteCount(component.size).text() + ")");
     }
+    RETURN_IF_ERROR(make_missing_folders(path.parent_path(), kPrivateFolder, undo_));
     ASSIGN_OR_RETURN(const std::unique_ptr<vm::DiskTarget> file,
                      vm::create_raw_disk(path, component.size));
     RETURN_IF_ERROR(reader_.read(
@@ -122,8 +154,9 @@ class Writing {
     return base::Done{};
   }
 
-  base::Status write_key_file(const std::string& member, const std::string& text) {
-    const fs::path path = folder_ / member;
+  base::Status write_small_file(const std::string& name, const std::string& text) {
+    const fs::path path = folder_ / name;
+    RETURN_IF_ERROR(make_missing_folders(path.parent_path(), kPrivateFolder, undo_));
     RETURN_IF_ERROR(base::publish(base::real_filesystem(), path, base::as_bytes(text),
                                   kPrivateFile));
     remember(path);
@@ -145,21 +178,25 @@ class Writing {
 }  // namespace
 
 base::Status restore_to_directory(const RestoreEnvironment& environment,
-                                  const catalog::Snapshot& snapshot,
-                                  const fs::path& folder, std::stop_token stop) {
-  const fs::path absolute = fs::absolute(folder).lexically_normal();
+                                  const DirectoryRequest& request,
+                                  std::stop_token stop) {
+  const fs::path absolute = fs::absolute(request.folder).lexically_normal();
   RETURN_IF_ERROR(must_be_new_or_empty(absolute));
   const SnapshotPlace place{environment.repository, environment.keys,
                             environment.catalog};
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
-                   open_snapshot(place, snapshot, &environment.identity));
-  RETURN_IF_ERROR(must_have_own_names(*reader));
+                   open_snapshot(place, request.snapshot, &environment.identity));
+  std::vector<HandoverFile> handover;
+  if (request.wrap) {
+    ASSIGN_OR_RETURN(handover, make_handover(*reader, request.snapshot, *request.wrap));
+  }
+  RETURN_IF_ERROR(must_have_own_names(*reader, handover));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
-                   volumes_of(*reader, snapshot, stop));
+                   volumes_of(*reader, request.snapshot, stop));
   ASSIGN_OR_RETURN(const auto checks,
                    open_volumes(environment.repository, volumes, stop));
   Writing writing(environment, *reader, *checks, absolute, std::move(stop));
-  base::Status status = writing.all();
+  base::Status status = writing.all(handover);
   if (status) return status;
   return writing.roll_back(
       std::move(status).error().at("vm", reader->manifest().vm_name));

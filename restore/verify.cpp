@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "keyvault/protection_key.h"
 #include "restore/protection_proof.h"
 #include "restore/snapshot_contents.h"
 #include "restore/volume_checks.h"
@@ -45,6 +46,38 @@ base::Error not_opened(const base::Error& failure) {
       .at("component", std::string("guest-state ") + kPermanentState)
       .because(failure.cause().empty() ? failure.what() : failure.cause())
       .next("choose another snapshot from `sealift list`; this VM would not unlock");
+}
+
+// Of a Hyper-V VM: its key unwraps, and that is as far as it goes off the cluster.
+base::Status look_at_exported_keys(const archive::SnapshotReader& reader,
+                                   const keyvault::RecoveryKey& identity,
+                                   VerifyReport& report) {
+  const auto& entries = reader.manifest().protection_keys;
+  report.reason =
+      "whether the protection key opens the guest state cannot be proven "
+      "off the cluster";
+  if (entries.empty()) report.reason = "the guest state needs no protection key";
+  for (std::size_t at = 0; at < entries.size(); ++at) {
+    if (entries[at].recipient != identity.recipient().id()) continue;
+    auto unwraps = [&]() -> base::Status {
+      ASSIGN_OR_RETURN(const keyvault::KeyJson json,
+                       keyvault::parse_key_json(
+                           base::as_bytes(reader.protection_keys()[at].second)));
+      RETURN_IF_ERROR(keyvault::unwrap_protection_key(json, identity));
+      return base::Done{};
+    }();
+    if (!unwraps) {
+      return base::Error(base::ErrorCode::kCorrupt,
+                         "the recovery key does not open a protection key that is "
+                         "wrapped to it")
+          .at("member", entries[at].member)
+          .because(unwraps.error().what())
+          .next("choose another snapshot from `sealift list`, or export the key again");
+    }
+    report.reason = "the protection key was unwrapped; " + report.reason;
+    break;
+  }
+  return base::Done{};
 }
 
 // Level 3, or why not.
@@ -96,6 +129,9 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
     return base::Done{};
   }
   report.level = 2;
+  if (reader->manifest().platform == "hyper-v") {
+    return look_at_exported_keys(*reader, *identity, report);
+  }
   return prove_guest_state(*reader, *identity, report);
 }
 

@@ -12,7 +12,8 @@ Example: the disk with the backups is mounted at /mnt, the recovery key is on a 
     --signer S             an Ed25519 public key, PEM, of a host that is trusted; repeatable.
                            What nobody of these signed is not believed.
     --out DIR              a new or an empty folder. On libvirt a disk NAME becomes NAME.raw, a
-                           sparse raw image; every other component keeps its name.
+                           sparse raw image; every other component keeps its name. A Hyper-V VM's files
+                           lie as they lay in its export.
     --snapshot ID          which snapshot: its archive id or the beginning of it
     --reveal-protection-key FILE
                            also write the VM's vTPM protection key, in plain text, to FILE
@@ -959,6 +960,7 @@ def open_manifest(volume, ring):
         check_manifest_limits(value)
         if [key["member"] for key in value["protection_keys"]] != volume.key_members():
             raise corrupt("M8", "the manifest names other protection keys than are there")
+        check_export_paths(value)
         return value
 
 
@@ -998,6 +1000,28 @@ def check_manifest_forms(value):
 def is_file_name(name):
     """`[A-Za-z0-9_.-]+`, not `.` or `..` (manifest.md section 2)."""
     return bool(FILE_NAME.fullmatch(name)) and name not in (".", "..")
+
+
+def is_export_path(path):
+    """`path` of section 2: where a Hyper-V VM's file lay in its export."""
+    names = path.split("/")
+    return len(names) <= 64 and all(
+        0 < len(name.encode()) <= MAX_NAME and name not in (".", "..")
+        and not any(c < " " or c in "\x7f\\" for c in name) for name in names)
+
+
+def check_export_paths(value):
+    """M9."""
+    if value["platform"] != "hyper-v":
+        return
+    paths = [component["attributes"].get("path", "") for component in value["components"]]
+    if not all(map(is_export_path, paths)):
+        raise corrupt("M9", "a component has no path that its file can have")
+    if len(set(paths)) != len(paths):
+        raise corrupt("M9", "two components have one path")
+    folders = {path[:n] for path in paths for n, c in enumerate(path) if c == "/"}
+    if folders & set(paths):
+        raise corrupt("M9", "a component's file would be a folder")
 
 
 def tree_depth(size, chunk_size):
@@ -1231,8 +1255,10 @@ class Component:
         self.chunk_size = chunk_size
         self.id_key = id_key               # of its data chunks: frame.md section 3
         self.title = "%s %s" % (self.kind, self.name)
-        is_disk = self.kind == "disk" and platform == "libvirt"
-        self.file_name = self.name + ".raw" if is_disk else self.name
+        if platform == "hyper-v":
+            self.file_name = value["attributes"]["path"]            # M9
+        else:
+            self.file_name = self.name + ".raw" if self.kind == "disk" else self.name
         self.chunk_count = -(-self.size // chunk_size)
 
     def chunks(self, catalog):
@@ -1530,8 +1556,9 @@ class Restore:
         """Names become files: plain ones, all distinct. "A reader takes no name as a path"."""
         names = [c.file_name for c in self.components] + self.last.key_members()
         seen = set()
+        is_name = is_export_path if self.manifest["platform"] == "hyper-v" else is_file_name
         for name in names:
-            if not is_file_name(name) or name in seen:
+            if not is_name(name) or name in seen:
                 raise Refusal(CORRUPT, "two files would have the name %s" % name,
                               volume=self.last.name, member="manifest",
                               todo="this snapshot can only be restored with Sealift")
@@ -1626,6 +1653,7 @@ class Output:
         self.is_new = False
         self.old_mode = None
         self.created = []                  # names in the folder
+        self.folders = []                  # and folders, each after the one it lies in
         self.revealed = None
 
     def check(self):
@@ -1659,6 +1687,7 @@ class Output:
     def write_sparse(self, name, size, pieces):
         """A new file of exactly this size; pieces of zeros only stay holes."""
         zeros = bytes(MAX_CHUNK)
+        self.make_folders(name)
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
                      0o600, dir_fd=self.fd)
         self.created.append(name)
@@ -1671,6 +1700,15 @@ class Output:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def make_folders(self, name):
+        """Those that a Hyper-V VM's file lies in, below the folder."""
+        parts = name.split("/")[:-1]
+        for count in range(1, len(parts) + 1):
+            folder = "/".join(parts[:count])
+            if folder not in self.folders:
+                os.mkdir(folder, 0o700, dir_fd=self.fd)
+                self.folders.append(folder)
 
     def reveal(self, path, key):
         """The protection key, to a file that is not there yet."""
@@ -1687,6 +1725,8 @@ class Output:
 
     def sync(self):
         """The names are durable, too."""
+        for folder in self.folders:
+            sync_folder(os.path.join(self.path, folder))
         os.fsync(self.fd)
         if self.is_new:
             sync_folder(os.path.dirname(os.path.abspath(self.path)))
@@ -1699,6 +1739,9 @@ class Output:
         for name in self.created:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self.fd)
+        for folder in reversed(self.folders):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder, dir_fd=self.fd)
         with contextlib.suppress(OSError):
             if self.is_new:
                 os.rmdir(self.path)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <functional>
 
 #include "base/byte_count.h"
 #include "keyvault/field_text.h"
@@ -20,14 +21,6 @@ constexpr std::string_view kKeyJsonHolds = "\"private-key-wrapping-info\"";
 constexpr std::uint64_t kLargestKeyJson = base::kMiB;
 constexpr std::size_t kMostFiles = 10'000;
 constexpr int kDeepest = 16;
-
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return lowered;
-}
 
 class Facts {
  public:
@@ -67,7 +60,7 @@ void describe_drives(const std::vector<HypervDrive>& drives, Facts& facts) {
   facts.add("drives", "drives", text.empty() ? "none" : text, std::move(list));
 }
 
-std::vector<FileFact> facts_of(const HypervConfiguration& vm) {
+Facts facts_of(const HypervConfiguration& vm) {
   Facts facts;
   facts.add("vm_id", "VM id", vm.id.text());
   facts.add("name", "VM name", vm.name);
@@ -87,25 +80,35 @@ std::vector<FileFact> facts_of(const HypervConfiguration& vm) {
   describe_drives(vm.drives, facts);
   facts.add_number("checkpoints", "checkpoints", vm.checkpoints);
   facts.add("merge_pending", "a merge is pending", vm.is_merge_pending);
-  return facts.take();
+  return facts;
+}
+
+void add_waiting_changes(const InspectedFile& file, Facts& facts) {
+  facts.add("waiting_changes", "its replay log has changes", file.has_waiting_changes);
 }
 
 base::Result<InspectedFile> of_storage(const base::ByteSource& file) {
   ASSIGN_OR_RETURN(const StorageKey root, read_hyperv_storage(file));
   InspectedFile inspected;
+  ASSIGN_OR_RETURN(inspected.has_waiting_changes, has_waiting_changes(file));
   // Only a configuration says which VM it is of.
   if (root.find("configuration/properties/global_id") != nullptr ||
       root.find("configuration/settings/global/logical_id") != nullptr) {
     inspected.type = "hyperv-configuration";
     ASSIGN_OR_RETURN(HypervConfiguration vm, describe_hyperv(root));
-    inspected.facts = facts_of(vm);
+    Facts facts = facts_of(vm);
+    add_waiting_changes(inspected, facts);
+    inspected.facts = facts.take();
     inspected.content = std::move(vm);
     return inspected;
   }
   inspected.type = "hyperv-runtime-state";
   Facts facts;
-  facts.add("saved_memory", "holds the VM's memory", has_saved_memory(root));
+  const SavedState state{has_saved_memory(root)};
+  facts.add("saved_memory", "holds the VM's memory", state.has_memory);
+  add_waiting_changes(inspected, facts);
   inspected.facts = facts.take();
+  inspected.content = state;
   return inspected;
 }
 
@@ -251,7 +254,7 @@ base::Result<InspectedFile> inspect(const base::ByteSource& file) {
 
 // By its name; of all the .json files that there may be, one that holds a key.
 bool is_one(const fs::path& path) {
-  const std::string ending = lower(path.extension().string());
+  const std::string ending = lower_case(path.extension().string());
   constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
                                                      ".avhdx"};
   if (ending == ".json") {
@@ -261,106 +264,9 @@ bool is_one(const fs::path& path) {
   return std::ranges::find(kEndings, ending) != kEndings.end();
 }
 
-/// Looks at one file after the other in the light of all.
-class Comparison {
- public:
-  explicit Comparison(std::vector<InspectedFile>& files) : files_(files) {}
-
-  void run() {
-    for (InspectedFile& file : files_) {
-      if (const auto* vm = std::get_if<HypervConfiguration>(&file.content)) {
-        look_at(file, *vm);
-      } else if (const auto* state = std::get_if<Vmgs>(&file.content)) {
-        look_at(file, *state);
-      } else if (const auto* disk = std::get_if<Vhdx>(&file.content)) {
-        look_at(file, *disk);
-      }
-    }
-  }
-
- private:
-  const InspectedFile* named(std::string_view name) const {
-    const auto found = std::ranges::find_if(files_, [&](const InspectedFile& file) {
-      return lower(file.path.filename().string()) == lower(name);
-    });
-    return found == files_.end() ? nullptr : &*found;
-  }
-
-  void look_at(InspectedFile& file, const HypervConfiguration& vm) const {
-    if (lower(file.path.stem().string()) != vm.id.text()) {
-      file.remarks.emplace_back("its name is not the id of its VM");
-    }
-    if (vm.is_merge_pending) {
-      file.remarks.emplace_back("a checkpoint's disk waits to be merged");
-    }
-    const std::string_view state = name_in_path(vm.guest_state_path);
-    if (!state.empty() && named(state) == nullptr) {
-      file.remarks.push_back("its guest state is not here: " + std::string(state));
-    }
-    for (const HypervDrive& drive : vm.drives) {
-      const std::string_view name = name_in_path(drive.source_path);
-      if (drive.type == "VHD" && named(name) == nullptr) {
-        file.remarks.push_back("a disk is not here: " + std::string(name));
-      }
-    }
-  }
-
-  void look_at(InspectedFile& file, const Vmgs& state) const {
-    if (state.is_torn) {
-      file.remarks.emplace_back("it may have been copied while it was written to");
-    }
-    if (state.gsp && state.gsp->lengths[0] > 0 && state.gsp->lengths[1] > 0) {
-      file.remarks.emplace_back("the last boot broke off while it changed keys");
-    }
-    if (!state.bios_id) return;
-    for (const InspectedFile& other : files_) {
-      const auto* const vm = std::get_if<HypervConfiguration>(&other.content);
-      if (vm == nullptr || !vm->bios_id || *vm->bios_id == *state.bios_id) continue;
-      if (lower(name_in_path(vm->guest_state_path)) ==
-          lower(file.path.filename().string())) {
-        file.remarks.push_back("it belongs to another BIOS GUID than its VM, " +
-                               other.path.filename().string() +
-                               ": the vTPM would be made anew");
-      }
-    }
-  }
-
-  void look_at(InspectedFile& file, const Vhdx& disk) const {
-    if (disk.has_log) {
-      file.remarks.emplace_back("it was not closed properly: its log waits");
-    }
-    if (!disk.parent) return;
-    const auto parent = std::ranges::find_if(files_, [&](const InspectedFile& other) {
-      const auto* const content = std::get_if<Vhdx>(&other.content);
-      return content != nullptr && content->data_write_id == disk.parent->linkage;
-    });
-    if (parent == files_.end()) {
-      file.remarks.emplace_back("its parent is not here");
-      return;
-    }
-    const std::string name = parent->path.string();
-    file.facts.push_back({"parent", "hangs on", name, name});
-  }
-
-  std::vector<InspectedFile>& files_;
-};
-
-}  // namespace
-
-base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file,
-                   base::open_bytes(path));
-  auto inspected = inspect(*file);
-  if (!inspected) return std::move(inspected).error().at("file", path.string());
-  inspected->path = path;
-  return inspected;
-}
-
-void compare_hyperv_files(std::vector<InspectedFile>& files) {
-  Comparison(files).run();
-}
-
-base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
+base::Result<std::vector<fs::path>> list_files(
+    const fs::path& folder, const char* none,
+    const std::function<bool(const fs::path&)>& is_wanted) {
   std::vector<fs::path> found;
   std::error_code failure;
   std::size_t seen = 0;
@@ -375,7 +281,7 @@ base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
                                      : "its folders lie more than 16 deep")
           .next("name the folder of one VM, or of a few");
     }
-    if (entry->is_regular_file(failure) && is_one(entry->path())) {
+    if (entry->is_regular_file(failure) && is_wanted(entry->path())) {
       found.push_back(entry->path());
     }
   }
@@ -385,12 +291,52 @@ base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
         .because(failure.message());
   }
   if (found.empty()) {
-    return base::Error(base::ErrorCode::kNotFound,
-                       "no file of a Hyper-V VM lies in the folder")
-        .at("folder", folder.string());
+    return base::Error(base::ErrorCode::kNotFound, none).at("folder", folder.string());
   }
   std::ranges::sort(found);
   return found;
+}
+
+}  // namespace
+
+base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
+  ASSIGN_OR_RETURN(const FileStamp stamp, stamp_of(path));
+  ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file,
+                   base::open_bytes(path));
+  auto inspected = inspect(*file);
+  if (!inspected) return std::move(inspected).error().at("file", path.string());
+  inspected->path = path;
+  inspected->stamp = stamp;
+  return inspected;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return lowered;
+}
+
+InspectedFile inspect_or_refuse(const fs::path& path) {
+  auto inspected = inspect_hyperv_file(path);
+  if (inspected) return std::move(inspected).value();
+  InspectedFile refused;
+  refused.path = path;
+  refused.type = "refused";
+  refused.refused = std::move(inspected).error();
+  return refused;
+}
+
+base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
+  return list_files(folder, "no file of a Hyper-V VM lies in the folder", is_one);
+}
+
+base::Result<std::vector<fs::path>> list_key_files(const fs::path& folder) {
+  return list_files(folder, "no exported key lies in the folder",
+                    [](const fs::path& path) {
+                      return lower_case(path.extension().string()) == ".json";
+                    });
 }
 
 }  // namespace sealift::vm

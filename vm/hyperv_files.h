@@ -2,12 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "base/strict_json.h"
+#include "vm/file_source.h"
 #include "vm/hyperv_configuration.h"
 #include "vm/vhdx.h"
 #include "vm/vmgs.h"
@@ -22,14 +24,20 @@ struct FileFact {
   base::Json value;   ///< For a script.
 };
 
+/// Of a .VMRS.
+struct SavedState {
+  bool has_memory = false;
+};
+
 struct InspectedFile {
   std::filesystem::path path;
+  FileStamp stamp;   ///< Taken before it was read.
   std::string type;  ///< "hyperv-configuration", "hyperv-runtime-state", "vmgs",
-                     ///< "vhdx", "wrapped-key".
+                     ///< "vhdx", "wrapped-key", "refused".
   std::vector<FileFact> facts;  ///< Never a secret.
-  std::variant<std::monostate, HypervConfiguration, Vmgs, Vhdx> content;
-  std::vector<std::string>
-      remarks;  ///< What is odd, or missing; compare_hyperv_files().
+  std::variant<std::monostate, HypervConfiguration, SavedState, Vmgs, Vhdx> content;
+  std::optional<base::Error> refused;  ///< Why it could not be read.
+  bool has_waiting_changes = false;    ///< Of a key-value file: in its replay log.
 };
 
 /// Reads one file of a Hyper-V VM, known by what it holds and not by its name.
@@ -37,10 +45,11 @@ struct InspectedFile {
 ///         kUnsupported: the rules of its page in docs/format/.
 base::Result<InspectedFile> inspect_hyperv_file(const std::filesystem::path& path);
 
-/// What the files of one export say of each other: adds to each what it lacks there,
-/// what contradicts it, and the file that a disk hangs on. Files are found by their
-/// names, whatever the case: the paths of the source are not paths here.
-void compare_hyperv_files(std::vector<InspectedFile>& files);
+/// The same; a file that cannot be read says why.
+InspectedFile inspect_or_refuse(const std::filesystem::path& path);
+
+/// Letters of ASCII only: as far as names of files are compared here.
+std::string lower_case(std::string_view text);
 
 /// Every file below `folder` whose name ends as those of a Hyper-V VM do (.vmcx, .vmrs,
 /// .vmgs, .vhdx, .avhdx, of either case), and every exported key (.json), in the order
@@ -49,6 +58,11 @@ void compare_hyperv_files(std::vector<InspectedFile>& files);
 /// errors  kNotFound: none.  kRefused: more than 10,000 files, or folders more than 16
 ///         deep.  kIo.
 base::Result<std::vector<std::filesystem::path>> list_hyperv_files(
+    const std::filesystem::path& folder);
+
+/// Every .json file below `folder`, whatever it holds.
+/// errors  as list_hyperv_files().
+base::Result<std::vector<std::filesystem::path>> list_key_files(
     const std::filesystem::path& folder);
 
 }  // namespace sealift::vm

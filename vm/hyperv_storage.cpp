@@ -11,13 +11,14 @@
 #include "base/byte_count.h"
 #include "base/utf16.h"
 #include "vm/crc.h"
+#include "vm/hyperv_replay_log.h"
 #include "vm/rule.h"
 
 namespace sealift::vm {
 
 namespace {
 
-// Header, replay log and tables, as in docs/format/hyperv-storage.md, section 2.
+// Header and tables, as in docs/format/hyperv-storage.md, section 2.
 constexpr std::array<std::uint64_t, 2> kHeadersAt{0, 4096};
 constexpr std::size_t kHeaderSize = 46;
 constexpr std::uint32_t kHeaderSignature = 0x01282014;
@@ -26,13 +27,11 @@ constexpr std::size_t kSequenceAt = 8;
 constexpr std::size_t kVersionAt = 10;
 constexpr std::size_t kAlignmentAt = 22;
 constexpr std::size_t kLogAt = 26;
+constexpr std::size_t kLogSizeAt = 34;
+constexpr std::size_t kLogHeaderSizeAt = 42;
 constexpr std::uint32_t kVersion = 0x0400;
 constexpr std::uint32_t kPage = 4096;
 constexpr std::uint32_t kLargestAlignment = 65536;
-
-constexpr std::size_t kLogSize = 34;
-constexpr std::uint32_t kLogSignature = 0x01110003;
-constexpr std::size_t kLogEntriesAt = 8;
 
 constexpr std::uint64_t kObjectTableAt = 8192;
 constexpr std::size_t kObjectTableHeader = 8;
@@ -107,23 +106,11 @@ base::Result<base::Bytes> read_header(const base::ByteSource& file) {
   return *std::move(found);
 }
 
-base::Status check_log(const base::ByteSource& file, std::uint64_t at) {
-  if (at == 0) return base::Done{};
-  const base::Error damaged = broken("H3", "the replay log of the file is damaged");
-  if (!file.holds(at, kLogSize)) return damaged;
-  ASSIGN_OR_RETURN(const base::Bytes log, file.read(at, kLogSize));
-  if (base::read_le32(log, 0) != kLogSignature || !has_checksum(log, kCrcAt)) {
-    return damaged;
-  }
-  const std::uint32_t entries = base::read_le32(log, kLogEntriesAt);
-  if (entries > 0) {
-    return broken("H4",
-                  "the file was copied before Hyper-V had written it cleanly: " +
-                      std::to_string(entries) + " changes wait in its replay log",
-                  base::ErrorCode::kRefused)
-        .next("export the VM again");
-  }
-  return base::Done{};
+base::Result<ReplayLogPlace> find_log(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const base::Bytes header, read_header(file));
+  return ReplayLogPlace{base::read_le64(header, kLogAt),
+                        base::read_le64(header, kLogSizeAt),
+                        base::read_le32(header, kLogHeaderSizeAt)};
 }
 
 struct Place {
@@ -352,19 +339,7 @@ std::size_t hang(Entries& entries, const Children& children, const Reference& on
   return count;
 }
 
-}  // namespace
-
-const StorageKey* StorageKey::find(std::string_view path) const {
-  const std::size_t end = path.find('/');
-  const auto child =
-      std::ranges::find(children, path.substr(0, end), &StorageKey::name);
-  if (child == children.end()) return nullptr;
-  return end == std::string_view::npos ? &*child : child->find(path.substr(end + 1));
-}
-
-base::Result<StorageKey> read_hyperv_storage(const base::ByteSource& file) {
-  ASSIGN_OR_RETURN(const base::Bytes header, read_header(file));
-  RETURN_IF_ERROR(check_log(file, base::read_le64(header, kLogAt)));
+base::Result<StorageKey> read_tree(const base::ByteSource& file) {
   ASSIGN_OR_RETURN(const std::vector<Place> places,
                    ObjectTables(file).list_key_tables());
   ASSIGN_OR_RETURN(const KeyTables tables, read_key_tables(file, places));
@@ -381,6 +356,29 @@ base::Result<StorageKey> read_hyperv_storage(const base::ByteSource& file) {
     return broken("H8", "an entry of the file hangs on nothing");
   }
   return root;
+}
+
+}  // namespace
+
+const StorageKey* StorageKey::find(std::string_view path) const {
+  const std::size_t end = path.find('/');
+  const auto child =
+      std::ranges::find(children, path.substr(0, end), &StorageKey::name);
+  if (child == children.end()) return nullptr;
+  return end == std::string_view::npos ? &*child : child->find(path.substr(end + 1));
+}
+
+base::Result<StorageKey> read_hyperv_storage(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const ReplayLogPlace log, find_log(file));
+  ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> replayed,
+                   with_waiting_changes(file, log));
+  return read_tree(*replayed);
+}
+
+base::Result<bool> has_waiting_changes(const base::ByteSource& file) {
+  ASSIGN_OR_RETURN(const ReplayLogPlace log, find_log(file));
+  ASSIGN_OR_RETURN(const std::uint32_t waiting, count_waiting_changes(file, log));
+  return waiting > 0;
 }
 
 }  // namespace sealift::vm

@@ -37,8 +37,14 @@ struct StorageKey {
   }
 };
 
-/// The root, which has no name.
-/// errors  kCorrupt, kUnsupported, kRefused: rules H1 to H9.  kIo.
+/// The root, which has no name. Changes that wait in the file's replay log are read as
+/// if they were made; nothing is written to `file`.
+/// errors  kCorrupt, kUnsupported: rules H1 to H13.  kIo.
 base::Result<StorageKey> read_hyperv_storage(const base::ByteSource& file);
+
+/// Whether there are such changes: the file was copied before Hyper-V had ended its
+/// writing.
+/// errors  kCorrupt, kUnsupported: rules H1 to H3.  kIo.
+base::Result<bool> has_waiting_changes(const base::ByteSource& file);
 
 }  // namespace sealift::vm

@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <optional>
 
-#include "base/aligned_buffer.h"
 #include "vm/changed_pieces.h"
 #include "vm/nbd_reader.h"
+#include "vm/raw_reader.h"
 #include "vm/read_only_server.h"
 #include "vm/read_pieces.h"
 
@@ -19,77 +18,6 @@ namespace sealift::vm {
 namespace {
 
 constexpr unsigned kMostReaders = 8;
-
-// A raw image. Threads: the descriptor's position belongs to whoever asks for extents,
-// and one thread at a time does.
-class RawReader final : public DiskReader {
- public:
-  /// direct  The same file past the page cache, -1 where that is not to be had.
-  RawReader(int file, int direct, std::uint64_t size, std::uint64_t file_size,
-            bool has_holes)
-      : file_(file),
-        direct_(direct),
-        size_(size),
-        file_size_(file_size),
-        has_holes_(has_holes) {}
-
-  base::Result<std::vector<Extent>> extents(std::uint64_t offset,
-                                            std::uint64_t size) override {
-    if (!has_holes_) return std::vector<Extent>{{size, false}};
-    const off_t data = ::lseek(file_, static_cast<off_t>(offset), SEEK_DATA);
-    if (data < 0 && errno == ENXIO) return std::vector<Extent>{{size, true}};
-    if (data < 0) return base::system_error(errno, "cannot list what the disk holds");
-    const auto begin = static_cast<std::uint64_t>(data);
-    if (begin > offset) {
-      return std::vector<Extent>{{std::min(begin - offset, size), true}};
-    }
-    const off_t hole = ::lseek(file_, data, SEEK_HOLE);
-    if (hole < 0) return base::system_error(errno, "cannot list what the disk holds");
-    const auto end = static_cast<std::uint64_t>(hole);
-    return std::vector<Extent>{{std::min(end - offset, size), false}};
-  }
-
-  base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
-    while (!bytes.empty()) {
-      // A disk is whole sectors; a file that is not ends in zeros.
-      if (offset >= file_size_ && offset < size_) {
-        std::ranges::fill(bytes, std::byte{0});
-        return base::Done{};
-      }
-      const bool is_direct = direct_ >= 0 && base::can_be_direct(offset, bytes);
-      const ssize_t count = ::pread(is_direct ? direct_ : file_, bytes.data(),
-                                    bytes.size(), static_cast<off_t>(offset));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0 && errno == EINVAL && is_direct) {
-        direct_ = -1;  // A device with larger blocks.
-        continue;
-      }
-      if (count < 0 && errno == EIO) {
-        return base::Error(base::ErrorCode::kRefused, "cannot read the disk")
-            .because("Input/output error")
-            .at("offset", std::to_string(offset));
-      }
-      if (count < 0) {
-        return base::system_error(errno, "cannot read the disk")
-            .at("offset", std::to_string(offset));
-      }
-      if (count == 0) {
-        return base::Error(base::ErrorCode::kIo, "the disk became shorter")
-            .at("offset", std::to_string(offset));
-      }
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-      offset += static_cast<std::uint64_t>(count);
-    }
-    return base::Done{};
-  }
-
- private:
-  int file_;
-  int direct_;
-  std::uint64_t size_;
-  std::uint64_t file_size_;
-  bool has_holes_;
-};
 
 base::Error with_words(base::Error error, const ReadOnlyServer& server) {
   const std::string words = server.words();
@@ -179,10 +107,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
     const bool is_file = S_ISREG(found.st_mode);
     const auto file_size =
         is_file ? static_cast<std::uint64_t>(found.st_size) : disk_.size;
-    // Through /proc rather than by name: the name may lead elsewhere by now.
-    const std::string opened = "/proc/self/fd/" + std::to_string(file_.get());
-    direct_ =
-        base::FileDescriptor(::open(opened.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+    direct_ = open_direct(file_);
     for (unsigned i = 0; i < count; ++i) {
       raw_readers_.push_back(std::make_unique<RawReader>(
           file_.get(), direct_.get(), disk_.size, file_size, is_file));

@@ -156,4 +156,38 @@ TEST_CASE("a manifest that is not this repository's is refused by rule M7",
   CHECK(reader.error().places().front().name == "M7");
 }
 
+TEST_CASE("the files of a Hyper-V VM have paths of their own", "[archive][format]") {
+  const auto rule_with = [](const std::vector<std::string>& paths) {
+    Manifest manifest = ArchiveFixture::description();
+    manifest.platform = "hyper-v";
+    manifest.chunk_size = kTestChunkSize;
+    for (const std::string& path : paths) {
+      Component file;
+      file.kind = "config";
+      file.name = "c" + std::to_string(manifest.components.size());
+      file.scope = IdScope::kPrivate;
+      if (path != "-") file.attributes[kExportPath] = path;
+      manifest.components.push_back(std::move(file));
+    }
+    const std::string text = to_json_text(manifest, repeated(32, 9));
+    const auto parsed = parse_manifest(base::as_bytes(text));
+    return parsed ? std::string() : parsed.error().places().front().name;
+  };
+  const std::string deep = "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a";  // 16 names.
+  const std::string deepest = deep + "/" + deep + "/" + deep + "/" + deep;
+  CHECK(rule_with({"Virtual Machines/\xc3\xbc.vmgs", ". .", deepest}).empty());
+  CHECK(rule_with({"a/b", "a/b.c", "a.b", "a-b/c"}).empty());
+  for (const std::string& path :
+       {std::string("-"), std::string(), std::string("/a"), std::string("a/"),
+        std::string("a//b"), std::string("."), std::string("a/.."), std::string("../a"),
+        std::string("a\\b"), std::string("a\nb"), std::string("a\x7f"),
+        std::string(256, 'n'), deepest + "/a"}) {
+    CAPTURE(path);
+    CHECK(rule_with({path}) == "M9");
+  }
+  CHECK(rule_with({"a/b", "c", "a/b"}) == "M9");
+  CHECK(rule_with({"a/b", "a"}) == "M9");
+  CHECK(rule_with({"a", "a-b", "a.c", "a/b/c"}) == "M9");
+}
+
 }  // namespace sealift::archive

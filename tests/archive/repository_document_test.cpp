@@ -128,6 +128,7 @@ TEST_CASE("a repository document is refused by the rule it breaks",
     return changed.dump(2) + '\n';
   };
   static const auto small = keyvault::RecoveryKey::generate(2048).value();
+  const std::string weak = base::to_base64(small.recipient().spki());
   const std::string founder_key = json["founder"];
   const std::string one = json["recipients"][0];
   const std::string two = json["recipients"][1];
@@ -164,8 +165,12 @@ TEST_CASE("a repository document is refused by the rule it breaks",
       {"D7", with("recipients", Json::array({one, one}))},
       {"D7", with("recipients", Json::array({founder_key, two}))},
       {"D7", with("recipients", Json::array({1, 2}))},
-      {"D7", with("recipients",
-                  Json::array({base::to_base64(small.recipient().spki()), two}))},
+      {"D7", with("recipients", Json::array({weak, two}))},
+      {"D7", with("key_recipients", Json::array())},
+      {"D7", with("key_recipients", Json::array({one}))},
+      {"D7", with("key_recipients", Json::array({weak, weak}))},
+      {"D7", with("key_recipients", weak)},
+      {"D9", with("key_recipients", Json::array({weak}))},  // Behind its place.
       {"D8", with("recipients", Json::array({two, one}))},
       {"D8", with("recipients", Json::array({one}))},
       {"D8", with("envelopes", Json::array())},
@@ -212,4 +217,22 @@ TEST_CASE("a repository is only made of what its readers accept", "[archive]") {
   CHECK(code({good}, 65536, 20) == ErrorCode::kUsage);
   CHECK_FALSE(code({good}, 65536));
   CHECK_FALSE(code({good}, 4 * 1024 * 1024));
+}
+
+TEST_CASE("a recipient of 2048 bits is for protection keys alone", "[archive]") {
+  const auto small = keyvault::RecoveryKey::generate(2048).value();
+  const auto& good = recovery_key(0).recipient();
+  const auto made =
+      make_repository_document({small.recipient(), good}, founder(), {}).value();
+  const auto parsed =
+      parse_repository_document(made.document.text, made.signature).value();
+  REQUIRE(parsed.recipients.size() == 1);
+  CHECK(parsed.recipients.front().id() == good.id());
+  REQUIRE(parsed.key_recipients.size() == 1);
+  CHECK(parsed.key_recipients.front().id() == small.recipient().id());
+  CHECK(parsed.envelopes.size() == 1);
+  CHECK(base::as_text(made.document.text).find("key_recipients") != std::string::npos);
+  const auto without = make_repository_document({good}, founder(), {}).value();
+  CHECK(base::as_text(without.document.text).find("key_recipients") ==
+        std::string::npos);
 }

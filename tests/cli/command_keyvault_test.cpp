@@ -174,6 +174,33 @@ TEST_CASE("inspect says what a file is", "[cli]") {
   CHECK(host.run({"keyvault", "inspect", host.path("absent")}).status == 10);
 }
 
+TEST_CASE("inspect says what an exported key is, and what is wrong", "[cli]") {
+  CommandLine host;
+  host.write_recovery_key(1);
+  const auto inspect = [&](std::size_t size) {
+    const auto key = keyvault::Secret::copy_of(base::Bytes(size, std::byte{7})).value();
+    host.write("key.json", keyvault::wrap_protection_key(
+                               key, CommandLine::recovery_key(1).recipient())
+                               .value());
+    return host
+        .run({"keyvault", "inspect", host.path("key.json"), "--identity",
+              host.path("key-1.pem")})
+        .output;
+  };
+  const std::string aes = inspect(32);
+  CHECK_THAT(aes, Contains("wrapped_bytes: 424\n"));
+  CHECK_THAT(aes, Contains("key_size: 25 to 32 bytes: of an AES-256 key\n"));
+  CHECK_THAT(aes, Contains("key_bytes: 32\noaep_hash: SHA-256\n"));
+  CHECK_THAT(inspect(33), Contains("key_size: 33 to 40 bytes\n"));
+  std::string text = host.read("key.json");
+  const std::string member = "\"private-key\":\"";
+  text.erase(text.find(member) + member.size(), 4);
+  host.write("key.json", text);
+  const Outcome cut = host.run({"keyvault", "inspect", host.path("key.json")});
+  CHECK(cut.status == 0);
+  CHECK_THAT(cut.output, Contains("problem: it is no whole wrapped key"));
+}
+
 TEST_CASE("reveal gives back every byte, into a private new file", "[cli]") {
   CommandLine host;
   host.write_recovery_key(1);

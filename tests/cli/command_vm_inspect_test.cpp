@@ -58,7 +58,8 @@ TEST_CASE("vm inspect reads a folder to its end and names what it refuses", "[cl
   CHECK(list[2].at("name") == "büro-01");
   CHECK(list[2].at("drives").size() == 2);
   CHECK(list[2].at("remarks") ==
-        nlohmann::json{"its name is not the id of its VM",
+        nlohmann::json{"its name is not the id of its VM, "
+                       "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42",
                        "its guest state is not here: "
                        "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42.vmgs",
                        "a disk is not here: system.vhdx",
@@ -75,10 +76,11 @@ TEST_CASE("vm inspect compares the files of an export", "[cli]") {
   copy(host, "hyperv-storage/vm.vmcx", "export/" + id + ".vmcx");
   // Its VM unique id is 2b701019-…, the BIOS GUID of the configuration 5d9e4f0a-….
   copy(host, "vmgs/plain.vmgs", "export/" + id + ".VMGS");
+  copy(host, "hyperv-storage/saved.VMRS", "export/" + id + ".vmrs");
   const Outcome outcome = host.run({"vm", "inspect", "--json", host.path("export")});
   CHECK(outcome.status == 0);
   const auto list = nlohmann::json::parse(outcome.output);
-  REQUIRE(list.size() == 2);
+  REQUIRE(list.size() == 3);
   CHECK(list[0].at("remarks").size() == 1);
   CHECK_THAT(list[0].at("remarks")[0].get<std::string>(),
              StartsWith("it belongs to another BIOS GUID than its VM"));

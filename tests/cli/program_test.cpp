@@ -37,7 +37,7 @@ TEST_CASE("commands of later versions are unknown", "[cli]") {
     CHECK(host.run({word, "--help"}).status == 2);
   }
   CHECK(host.run({"repo", "revoke", "x"}).status == 2);
-  CHECK(host.run({"keyvault", "escrow", "x"}).status == 2);
+  CHECK(host.run({"repo", "copy", "--to", "x"}).status == 2);
 }
 
 TEST_CASE("the first of two words asks for the second", "[cli]") {

@@ -812,10 +812,34 @@ class Restores(Case):
                 dict(h["envelopes"][0], wrapped="00" * 384), *h["envelopes"]]), number)
         self.good(archive.write(self.folder("a")), SMALL)
 
-    def test_other_platform(self):
+    @staticmethod
+    def exported(**files):
+        """Of a Hyper-V VM: name=path."""
         archive = Archive(platform="hyper-v", volumes=1)
-        archive.add_bytes("disk", "os.vhdx", NOISE[0]).add_bytes("guest-state", "x.vmgs", b"vmgs")
-        self.good(archive.write(self.folder("a")), {"os.vhdx": NOISE[0], "x.vmgs": b"vmgs"})
+        for name, path in files.items():
+            archive.add_bytes("disk", name, NOISE[0], attributes={} if path is None else
+                              {"path": path})
+        return archive
+
+    def test_other_platform(self):
+        """manifest.md section 2: files lie as they lay in the export."""
+        archive = self.exported(os="Virtual Hard Disks/os disk.vhdx")
+        archive.add_bytes("guest-state", "x.vmgs", b"vmgs",
+                          attributes={"path": "Virtual Machines/\u00fc.vmgs"})
+        self.good(archive.write(self.folder("a")), {
+            "Virtual Hard Disks/os disk.vhdx": NOISE[0],
+            "Virtual Machines/\u00fc.vmgs": b"vmgs"})
+
+    def test_paths_of_an_export(self):
+        """M9."""
+        for number, path in enumerate((None, "", "/a", "a/", "a//b", ".", "a/..", "../a", "a\\b",
+                                       "a\nb", "a\x7f", "n" * 256, "/".join("a" * 65))):
+            self.bad(self.exported(os=path).write(self.folder("a%d" % number)), 3, "rule M9")
+        for number, two in enumerate((("a/b", "a/b"), ("a", "a/b"), ("a/b/c", "a/b"))):
+            files = self.exported(one=two[0], two=two[1]).write(self.folder("b%d" % number))
+            self.bad(files, 3, "rule M9")
+        files = self.exported(one="a/b", two="a/b.c", three="a.b").write(self.folder("c"))
+        self.good(files, {"a/b": NOISE[0], "a/b.c": NOISE[0], "a.b": NOISE[0]})
 
     def test_guest_state_that_is_no_encrypted_swtpm(self):
         for n, state in enumerate((

@@ -1,5 +1,6 @@
-// Any bytes are refused, or are a tree no larger than they are. Each input is read as
-// it is, and again with checksums that fit: else hardly one gets past them.
+// Any bytes are refused, or are a tree no larger than they and their log are. Each
+// input is read as it is, and again with checksums that fit: else hardly one gets past
+// them.
 #include "vm/crc.h"
 #include "vm/hyperv_configuration.h"
 
@@ -37,19 +38,44 @@ void mend_entries(Bytes& bytes, std::size_t table) {
   }
 }
 
+// Of the data of an entry of the log, and then of the entry.
+void mend_change(Bytes& bytes, std::size_t log, std::size_t entry) {
+  const std::uint64_t at = read_le64(bytes, entry + 12);
+  const std::size_t size = read_le32(bytes, entry + 8);
+  if (at > bytes.size() - log || size > bytes.size() - log - at) return;
+  mend_entries(bytes, log + at);
+  sealift::vm::Crc32 crc;
+  crc.process_bytes(std::span(bytes).subspan(log + at, size).data(), size);
+  for (std::size_t i = 0; i < 4; ++i) {
+    bytes[entry + 24 + i] = static_cast<std::byte>(crc.checksum() >> (8 * i));
+  }
+  fix(bytes, entry, 28, 20);
+}
+
+void mend_log(Bytes& bytes, std::size_t log) {
+  if (log > bytes.size() || bytes.size() - log < 34) return;
+  const std::size_t count = std::min<std::size_t>(read_le32(bytes, log + 8), 145);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t entry = log + 34 + i * 28;
+    if (entry + 28 <= bytes.size()) mend_change(bytes, log, entry);
+  }
+  fix(bytes, log, 34, 4);
+}
+
 void mend(Bytes& bytes) {
   if (bytes.size() < 12288) return;
   fix(bytes, 0, 46, 4);
   fix(bytes, 4096, 46, 4);
-  for (const std::size_t header : {std::size_t{0}, std::size_t{4096}}) {
-    fix(bytes, read_le64(bytes, header + 26), 34, 4);
-  }
   for (const std::size_t table : {std::size_t{8192}, std::size_t{12288}}) {
     for (std::size_t at = table + 8; at + 18 <= std::min(bytes.size(), table + 368);
          at += 18) {
       fix(bytes, at, 18, 1);
       if (bytes[at] == std::byte{2}) mend_entries(bytes, read_le64(bytes, at + 5));
     }
+  }
+  // Last: its data may be of all of these.
+  for (const std::size_t header : {std::size_t{0}, std::size_t{4096}}) {
+    mend_log(bytes, read_le64(bytes, header + 26));
   }
 }
 
@@ -61,9 +87,12 @@ std::size_t count(const sealift::vm::StorageKey& key) {
 
 void read(const Bytes& bytes) {
   const auto file = sealift::base::bytes_in_memory(bytes);
+  const auto waiting = sealift::vm::has_waiting_changes(*file);
   const auto root = sealift::vm::read_hyperv_storage(*file);
   if (!root) return;
-  if (count(root.value()) > 1 + bytes.size() / 21) __builtin_trap();
+  if (!waiting) __builtin_trap();
+  // Replaying adds at most what the log has.
+  if (count(root.value()) > 1 + 2 * bytes.size() / 21) __builtin_trap();
   static_cast<void>(sealift::vm::describe_hyperv(root.value()));
   static_cast<void>(sealift::vm::has_saved_memory(root.value()));
 }

@@ -293,4 +293,25 @@ TEST_CASE("a damaged trusted signer is reported with its file", "[keyvault][vaul
   CHECK(signers.error().code() == ErrorCode::kCorrupt);
 }
 
+TEST_CASE("an exported key is kept beside the earlier ones of its name", "[vault]") {
+  const Scratch scratch;
+  KeyVault vault = KeyVault::init(scratch.vault()).value();
+  const std::string name = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
+  const auto keep = [&](const std::string& as, std::string_view text) {
+    return vault.keep_exported_key(as, base::as_bytes(text));
+  };
+  CHECK(vault.exported_keys().value().empty());
+  CHECK(keep(name, "one").value());
+  CHECK_FALSE(keep(name, "one").value());
+  CHECK(keep(name, "two").value());
+  CHECK(keep("AzureStackTvmAKRootKey", "one").value());
+  CHECK(vault.exported_keys().value() ==
+        std::vector<std::string>{name, "AzureStackTvmAKRootKey"});
+  for (const char* bad : {"", "..", "a/b", "-a", "a b"}) {
+    CHECK(keep(bad, "x").error().code() == base::ErrorCode::kRefused);
+  }
+  // What is kept does not stand in the vault's way.
+  CHECK(KeyVault::open(scratch.vault()));
+}
+
 }  // namespace sealift::keyvault

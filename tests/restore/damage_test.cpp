@@ -44,7 +44,7 @@ void check_refused(Damaged& damaged, const std::string& volume) {
 
   const fs::path folder = scene.target.path() / "files";
   const base::Status written =
-      restore_to_directory(scene.environment(), damaged.snapshot, folder, {});
+      restore_to_directory(scene.environment(), {damaged.snapshot, folder, {}}, {});
   REQUIRE_FALSE(written);
   CHECK(written.error().code() == base::ErrorCode::kCorrupt);
   CHECK_FALSE(fs::exists(folder));

@@ -29,7 +29,7 @@ TEST_CASE("a folder gets the VM's files and nothing else", "[restore][directory]
   const catalog::Snapshot snapshot = scene.back_up(vm);
   const fs::path folder = scene.target.path() / "new/files";
 
-  support::must(restore_to_directory(scene.environment(), snapshot, folder, {}));
+  support::must(restore_to_directory(scene.environment(), {snapshot, folder, {}}, {}));
 
   CHECK(names_in(folder) == std::set<std::string>{"vda.raw", "domain.xml",
                                                   "web_VARS.fd", "tpm2-00.permall",
@@ -58,7 +58,7 @@ TEST_CASE("a folder that is not empty is left as it is", "[restore][directory]")
   const fs::path folder = scene.target.path() / "images";
   support::overwrite(folder / "precious", "precious");
   const base::Status status =
-      restore_to_directory(scene.environment(), snapshot, folder, {});
+      restore_to_directory(scene.environment(), {snapshot, folder, {}}, {});
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kRefused);
   CHECK(names_in(folder) == std::set<std::string>{"precious"});
@@ -76,21 +76,34 @@ TEST_CASE("when it is stopped, the folder is left as it was", "[restore][directo
   scene.progress = [&](const std::string& words) {
     if (words.find(at) != std::string::npos) stop.request_stop();
   };
-  const base::Status status =
-      restore_to_directory(scene.environment(), snapshot, folder, stop.get_token());
+  const base::Status status = restore_to_directory(
+      scene.environment(), {snapshot, folder, {}}, stop.get_token());
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kInterrupted);
   CHECK(fs::exists(folder) == is_there);
   if (is_there) CHECK(fs::is_empty(folder));
 }
 
+TEST_CASE("keys of libvirt are not wrapped to a cluster", "[restore][directory]") {
+  RestoreScene scene;
+  const catalog::Snapshot snapshot = scene.back_up({});
+  const fs::path folder = scene.target.path() / "files";
+  const WrapTarget wrap{support::recovery_key(1).recipient(), "", "",
+                        &support::recovery_key(0)};
+  const base::Status status =
+      restore_to_directory(scene.environment(), {snapshot, folder, wrap}, {});
+  REQUIRE_FALSE(status);
+  CHECK(status.error().code() == base::ErrorCode::kRefused);
+  CHECK_FALSE(fs::exists(folder));
+}
+
 TEST_CASE("a wrong recovery key writes nothing", "[restore][directory]") {
   RestoreScene scene;
   const catalog::Snapshot snapshot = scene.back_up({});
   const fs::path folder = scene.target.path() / "files";
-  CHECK(
-      restore_to_directory(scene.environment(1), snapshot, folder, {}).error().code() ==
-      base::ErrorCode::kWrongKey);
+  CHECK(restore_to_directory(scene.environment(1), {snapshot, folder, {}}, {})
+            .error()
+            .code() == base::ErrorCode::kWrongKey);
   CHECK_FALSE(fs::exists(folder));
 }
 

@@ -76,6 +76,7 @@ constexpr std::string_view kMetadata = "8b7ca206-4790-4b9a-b8fe-575f050f886e";
 constexpr std::string_view kParameters = "caa16737-fa36-4d43-b3b6-33f0aa44e76b";
 constexpr std::string_view kDiskSize = "2fa54224-cd1b-4876-b211-5dbed83bf4b8";
 constexpr std::string_view kSector = "8141bf1d-a96f-4709-ba47-f233a8faab5f";
+constexpr std::string_view kPhysicalSector = "cda348c7-445d-4471-9cc9-e9885251c556";
 constexpr std::string_view kLocator = "a8d35f2d-b30b-454d-abf7-d3d84834ab0c";
 
 std::uint64_t region(const base::Bytes& bytes, std::string_view id) {
@@ -220,6 +221,19 @@ TEST_CASE("a differencing disk names its parent by the parent's identifier", "[v
     write_le(child, bat + ratio * 8, end << 20U | 6U, 8);
     CHECK(rule_of(child) == "X11");
   }
+  SECTION("X11: a bitmap that shares its MiB") {
+    for (const std::uint64_t place : {bat, region(child, kMetadata), end * kMiB}) {
+      CAPTURE(place);
+      write_le(child, bat + ratio * 8, place | 6U, 8);
+      CHECK(rule_of(child) == "X11");
+    }
+  }
+  SECTION("X10: no linkage") {
+    const std::uint64_t locator = region(child, kMetadata) + 128 * kKiB;
+    const std::uint64_t name = base::read_le32(child, locator + 20);
+    write_le(child, locator + name, 'q', 2);
+    CHECK(rule_of(child) == "X10");
+  }
   SECTION("X10: entries without end, or twice") {
     const std::uint64_t locator = region(child, kMetadata) + 128 * kKiB;
     write_le(child, locator + 18, 65, 2);
@@ -294,6 +308,13 @@ TEST_CASE("every rule of a VHDX is applied", "[vm]") {
     CHECK(rule_of(base::Bytes(kMiB)) == "X1");
     CHECK(rule_of(base::Bytes(good.begin(), good.begin() + kMiB - 1)) == "X1");
   }
+  SECTION("X1: 66 TiB") {
+    const std::uint64_t most = 66 * base::kGiB * 1024;
+    file.resize(kMiB);
+    for (const std::uint64_t at : {64 * kKiB, 128 * kKiB}) file[at] = std::byte{0};
+    CHECK(rule_of(read_vhdx(SparseBytes(most, {{0, file}}))) == "X2");
+    CHECK(rule_of(read_vhdx(SparseBytes(most + 1, {{0, file}}))) == "X1");
+  }
   SECTION("X2: headers") {
     // One that is damaged leaves the other.
     CHECK(with(64 * kKiB + 200, 1, 1) == "none");
@@ -321,6 +342,17 @@ TEST_CASE("every rule of a VHDX is applied", "[vm]") {
     file[256 * kKiB + 9000] ^= std::byte{1};
     CHECK(rule_of(file) == "X4");
   }
+  SECTION("X4: 2,047 regions") {
+    const auto with_count = [&](std::uint64_t count) {
+      for (const std::uint64_t at : {192 * kKiB, 256 * kKiB}) {
+        write_le(file, at + 8, count, 4);
+      }
+      fix_regions(file);
+      return rule_of(file);
+    };
+    CHECK(with_count(2047) == "X6");  // All but two lie nowhere.
+    CHECK(with_count(2048) == "X4");
+  }
   SECTION("X5, X6: regions") {
     CHECK(with_region_field(28, 1, 4) == "none");
     base::Bytes bytes = good;
@@ -337,6 +369,35 @@ TEST_CASE("every rule of a VHDX is applied", "[vm]") {
     CHECK(with_region_field(16, std::uint64_t{1} << 63U, 8) == "X6");
     CHECK(with_region_field(24, 0, 4) == "X6");
     CHECK(with_region_field(24, 0xffffffff, 4) == "X6");
+  }
+  SECTION("X6: a region twice") {
+    file.resize(good.size() + kMiB);
+    for (const std::uint64_t table : {192 * kKiB, 256 * kKiB}) {
+      const std::uint64_t third = table + 16 + 2 * 32;
+      write_guid(file, third, kBat);
+      write_le(file, third + 16, good.size(), 8);
+      write_le(file, third + 24, kMiB, 4);
+      write_le(file, table + 8, 3, 4);
+    }
+    fix_regions(file);
+    CHECK(rule_of(file) == "X6");
+  }
+  SECTION("X6: the log") {
+    const auto with_log = [&](std::uint64_t place, std::uint64_t size) {
+      for (const std::uint64_t at : {64 * kKiB, 128 * kKiB}) {
+        write_le(file, at + 68, size, 4);
+        write_le(file, at + 72, place, 8);
+      }
+      fix_headers(file);
+      return rule_of(file);
+    };
+    const std::uint64_t log = base::read_le64(good, 64 * kKiB + 72);
+    CHECK(with_log(log, kMiB) == "none");
+    CHECK(with_log(log + 4096, kMiB) == "X6");
+    CHECK(with_log(0, kMiB) == "X6");
+    CHECK(with_log(metadata, kMiB) == "X6");
+    CHECK(with_log(good.size(), kMiB) == "X6");
+    CHECK(with_log(log, 0xffffffff) == "X6");
   }
   SECTION("X7, X8: metadata") {
     const std::uint64_t sector = entry_of(good, metadata + 32, kSector);
@@ -361,6 +422,13 @@ TEST_CASE("every rule of a VHDX is applied", "[vm]") {
     CHECK(with(item(good, kDiskSize), 0, 8) == "X9");
     CHECK(with(item(good, kDiskSize), (std::uint64_t{1} << 46U) + 512, 8) == "X9");
     CHECK(with(entry_of(good, metadata + 32, kSector) + 20, 3, 4) == "X9");
+  }
+  SECTION("X9: the size of physical sectors") {
+    const std::uint64_t sector = entry_of(good, metadata + 32, kPhysicalSector);
+    CHECK(with(sector + 20, 3, 4) == "X9");
+    write_le(file, sector, 1, 4);  // Another item, which need not be known.
+    write_le(file, sector + 24, 0, 4);
+    CHECK(rule_of(file) == "X9");
   }
   SECTION("X11: blocks") {
     const std::uint64_t end = good.size() / kMiB;

@@ -151,6 +151,15 @@ TEST_CASE("every rule of a guest-state file is applied", "[vm]") {
       CHECK(rule() == "G1");
     }
   }
+  SECTION("G1: 4 GiB") {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 20U;
+    const auto with_blocks = [&](std::uint64_t count) {
+      return rule_of(
+          read_vmgs(SparseBytes(count * kBlock, {{0, vector("device.vmgs")}})));
+    };
+    CHECK(with_blocks(kMost) == "none");
+    CHECK(with_blocks(kMost + 1) == "G1");
+  }
   SECTION("G2: every byte of the footer after its cookie counts") {
     for (std::size_t at = footer + 8; at < bytes.size(); ++at) {
       bytes[at] ^= std::byte{1};

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Writes the vectors of docs/format/hyperv-storage.md beside itself: a second implementation, from that page.
 
-vm.vmcx is a VM's configuration, saved.VMRS a runtime state with memory in it. What a reader must refuse, the test makes
-of them by changing bytes.
+vm.vmcx is a VM's configuration, saved.VMRS a runtime state with memory in it, logged.vmcx a configuration with changes
+that wait in its replay log. What a reader must refuse, the test makes of them by changing bytes.
 """
 import pathlib
 import struct
@@ -14,6 +14,7 @@ VM_ID = "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42"
 STATE = "_917bd8cb-3bb6-4124-9383-b7d21ac07f79_"
 FIRMWARE = "_ac6b8dc1-3257-4a70-b1b2-a9c9215659ad_"
 SCSI = "_d422512d-2bf2-4752-809d-7b82b5fcb1b4_"
+OBJECTS = 3 * PAGE  # The object table that names the key tables.
 SIGNED, DOUBLE, TEXT, BYTES, BOOL, NODE = 3, 5, 6, 7, 8, 9
 
 
@@ -24,9 +25,30 @@ def with_crc(data, at):
     return bytes(data)
 
 
-def header(sequence, log_at):
-    data = struct.pack("<IIHIIIIQQI", 0x01282014, 0, sequence, 0x0400, 0, 0, PAGE, log_at, 3 * PAGE, PAGE)
+def header(sequence, log_at, log_size):
+    data = struct.pack("<IIHIIIIQQI", 0x01282014, 0, sequence, 0x0400, 0, 0, PAGE, log_at, log_size, PAGE)
     return with_crc(data, 4)
+
+
+def objects(entries):
+    data = bytearray(PAGE)
+    struct.pack_into("<II", data, 0, 0x01110001, 20)
+    for n, (kind, place, size) in enumerate(entries):
+        data[8 + n * 18 : 26 + n * 18] = with_crc(struct.pack("<BIQIB", kind, 0, place, size, 1), 1)
+    return bytes(data)
+
+
+def log_header(count):
+    return with_crc(struct.pack("<IIIBIBQII", 0x01110003, 0, count, 0, 145, 0, 0, 0, 0), 4)
+
+
+def log(changes):
+    """Of (place, data), in the order in which they are given; data lie from the second page on."""
+    head, data = log_header(len(changes)), b""
+    for place, written in changes:
+        head += with_crc(struct.pack("<QIQII", place, len(written), PAGE + len(data), 0, zlib.crc32(written)), 20)
+        data += written
+    return head.ljust(PAGE, b"\0") + data
 
 
 def value(kind, content):
@@ -69,43 +91,35 @@ class Storage:
         rest = PAGE - len(self.tables[-1])
         self.tables[-1] += struct.pack("<BBIHIIIB", 1, 0, rest, 0, 0, 0, 0, 0).ljust(rest, b"\0")
 
-    def write(self, name):
+    def table(self, n, sequence=7):
+        return with_crc(struct.pack("<HHHI", 2, n + 1, sequence, 0), 6) + self.tables[n][10:]
+
+    def write(self, name, log_size=3 * PAGE, changes=None):
+        """`changes` gives the bytes of the log, from the places of the key tables and of the log."""
         self.fill()
         first_table = 4 * PAGE
-        older_at = first_table + len(self.tables) * PAGE
+        places = [first_table + n * PAGE for n in range(len(self.tables))]
+        older_at = first_table + len(self.tables) * PAGE  # A copy of the first table, which does not count.
         log_at = older_at + PAGE
-        second_objects = 3 * PAGE
-        objects = [(1, second_objects, PAGE)]
-        keys = [(2, first_table + n * PAGE, PAGE) for n in range(len(self.tables))]
-        keys.append((2, older_at, PAGE))  # An older copy of the first table, which does not count.
-        image = bytearray(log_at + 34)
-        image[0:46] = header(65535, log_at)
-        image[PAGE : PAGE + 46] = header(0, log_at)  # 0 follows 65535.
-
-        def put_objects(at, entries):
-            struct.pack_into("<II", image, at, 0x01110001, 20)
-            for n, (kind, place, size) in enumerate(entries):
-                entry = with_crc(struct.pack("<BIQIB", kind, 0, place, size, 1), 1)
-                image[at + 8 + n * 18 : at + 26 + n * 18] = entry
-
-        put_objects(2 * PAGE, objects)
-        put_objects(second_objects, keys)
-        for n, table in enumerate(self.tables):
-            table[0:10] = with_crc(struct.pack("<HHHI", 2, n + 1, 7, 0), 6)
-            image[first_table + n * PAGE : first_table + (n + 1) * PAGE] = table
-        older = with_crc(struct.pack("<HHHI", 2, 1, 6, 0), 6)
-        image[older_at : older_at + 10] = older
-        log = struct.pack("<IIIBIBQII", 0x01110003, 0, 0, 0, 145, 0, 0, 0, 0)
-        image[log_at:] = with_crc(log, 4)
+        self.keys = [(2, place, PAGE) for place in places + [older_at]]
+        image = bytearray(log_at)
+        image[0:46] = header(65535, log_at, log_size)
+        image[PAGE : PAGE + 46] = header(0, log_at, log_size)  # 0 follows 65535.
+        image[2 * PAGE : 3 * PAGE] = objects([(1, OBJECTS, PAGE)])
+        image[OBJECTS : OBJECTS + PAGE] = objects(self.keys)
+        for n, place in enumerate(places):
+            image[place : place + PAGE] = self.table(n)
+        image[older_at : older_at + 10] = with_crc(struct.pack("<HHHI", 2, 1, 6, 0), 6)
+        image += changes(places, log_at) if changes else log_header(0)
         (FOLDER / name).write_bytes(bytes(image))
 
 
-def vmcx():
+def vmcx(vm_name):
     storage = Storage()
     top = storage.add((0, 0), "configuration", NODE)
     properties = storage.add(top, "properties", NODE)
     storage.add(properties, "global_id", TEXT, VM_ID)
-    storage.add(properties, "name", TEXT, "büro-01")
+    storage.add(properties, "name", TEXT, vm_name)
     storage.add(properties, "version", SIGNED, 12 * 256)
     storage.add(properties, "subtype", SIGNED, 1)
     storage.add(properties, "creation_time", BYTES, b"12345678")
@@ -130,7 +144,28 @@ def vmcx():
     for n in range(40):  # Enough for a second table.
         device = storage.add(manifest, "vdev", NODE)
         storage.add(device, "name", TEXT, f"device {n}")
-    storage.write("vm.vmcx")
+    return storage, properties
+
+
+def logged():
+    """The VM gets another name, and its first note: in a new key table, behind the end of file and log."""
+    before, _ = vmcx("büro-00")
+    after, properties = vmcx("büro-01")
+    after.fill()
+    after.tables.append(bytearray(10))
+    after.add(properties, "notes", TEXT, "written last")
+    after.fill()
+    log_size = 6 * PAGE
+
+    def changes(places, log_at):
+        new_at = log_at + log_size
+        return log([
+            (new_at, after.table(2)),
+            (places[0], after.table(0, sequence=8)),
+            (OBJECTS, objects(before.keys + [(2, new_at, PAGE)])),
+        ])
+
+    before.write("logged.vmcx", log_size, changes)
 
 
 def vmrs():
@@ -143,5 +178,6 @@ def vmrs():
 
 
 if __name__ == "__main__":
-    vmcx()
+    vmcx("büro-01")[0].write("vm.vmcx")
     vmrs()
+    logged()

@@ -1,0 +1,239 @@
+#include "backup/export_inbox.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/byte_count.h"
+#include "base/byte_source.h"
+#include "base/filesystem.h"
+#include "base/strict_json.h"
+#include "base/uuid.h"
+#include "keyvault/field_text.h"
+
+namespace sealift::backup {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kUnfinished = "sealift-export.unfinished";
+constexpr const char* kStored = "sealift-stored.json";
+constexpr std::uint64_t kDocumentLimit = 16 * base::kMiB;
+constexpr std::size_t kReadAtOnce = base::kMiB;
+constexpr mode_t kMode = 0644;  // Names and ids; nothing of the VM.
+
+bool is_there(const fs::path& path) {
+  std::error_code failure;
+  return fs::exists(fs::symlink_status(path, failure));
+}
+
+base::Result<base::Json> read_json(const fs::path& path, base::Bytes* bytes) {
+  ASSIGN_OR_RETURN(base::Bytes content, base::read_file(path, kDocumentLimit));
+  ASSIGN_OR_RETURN(const std::string text, keyvault::read_field_text(content));
+  ASSIGN_OR_RETURN(base::Json json, base::parse_strict_json(text));
+  if (bytes != nullptr) *bytes = std::move(content);
+  return json;
+}
+
+// Whether this repository holds just this export.
+bool is_stored(const fs::path& folder, const archive::RepositoryId& repository) {
+  const auto json = read_json(folder / kStored, nullptr);
+  if (!json) return false;
+  const auto where = base::json_string(json.value(), "repository");
+  const auto what = base::json_string(json.value(), "export_sha256");
+  const auto document = base::read_file(folder / kExportDocument, kDocumentLimit);
+  return where && what && document && where.value() == repository.hex() &&
+         what.value() == keyvault::sha256(document.value()).hex();
+}
+
+base::Result<std::vector<fs::path>> folders_in(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  std::error_code failure;
+  for (auto entry = fs::directory_iterator(folder, failure);
+       !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
+    if (entry->symlink_status(failure).type() == fs::file_type::directory) {
+      folders.push_back(entry->path());
+    }
+  }
+  if (failure == std::errc::no_such_file_or_directory) {
+    return base::Error(base::ErrorCode::kNotFound, "the export is not there")
+        .at("folder", folder.string())
+        .next("is the share mounted?");
+  }
+  if (failure) {
+    return base::system_error(failure.value(), "cannot read a folder")
+        .at("folder", folder.string());
+  }
+  std::ranges::sort(folders);
+  return folders;
+}
+
+base::Status parse_files(const base::Json& json, ExportDocument& document) {
+  ASSIGN_OR_RETURN(const base::Json files, base::json_array(json, "files"));
+  for (const base::Json& entry : files) {
+    ExportDocument::File file;
+    ASSIGN_OR_RETURN(file.path, base::json_string(entry, "path"));
+    ASSIGN_OR_RETURN(file.size, base::json_unsigned(entry, "size"));
+    ASSIGN_OR_RETURN(const std::string digest, base::json_string(entry, "sha256"));
+    ASSIGN_OR_RETURN(file.digest, archive::Sha256Digest::parse(digest));
+    const fs::path path(file.path);
+    const bool leads_out =
+        path.is_absolute() || std::ranges::find(path, "..") != path.end();
+    if (leads_out) {
+      return base::Error(base::ErrorCode::kCorrupt, "a path leads out of the export")
+          .at("path", file.path);
+    }
+    document.files.push_back(std::move(file));
+  }
+  return base::Done{};
+}
+
+base::Status parse_inventory(const base::Json& json, ExportDocument& document) {
+  ASSIGN_OR_RETURN(const base::Json inventory, base::json_array(json, "inventory"));
+  for (const base::Json& entry : inventory) {
+    InventoryVm vm;
+    ASSIGN_OR_RETURN(const std::string id, base::json_string(entry, "id"));
+    ASSIGN_OR_RETURN(const base::Uuid uuid, base::Uuid::parse(id));
+    vm.id = uuid.text();
+    ASSIGN_OR_RETURN(vm.name, base::json_string(entry, "name"));
+    ASSIGN_OR_RETURN(vm.has_key, base::json_bool(entry, "has_key"));
+    ASSIGN_OR_RETURN(const std::string type,
+                     base::json_string(entry, "guest_state_isolation_type"));
+    vm.is_trusted_launch = type == "TrustedLaunch";
+    document.inventory.push_back(std::move(vm));
+  }
+  return base::Done{};
+}
+
+base::Status parse(const base::Json& json, ExportDocument& document) {
+  ASSIGN_OR_RETURN(const std::uint64_t format, base::json_unsigned(json, "format"));
+  if (format != 1) {
+    return base::Error(base::ErrorCode::kUnsupported,
+                       "the export was written by a newer script");
+  }
+  ASSIGN_OR_RETURN(document.cluster, base::json_string(json, "cluster"));
+  ASSIGN_OR_RETURN(document.host, base::json_string(json, "host"));
+  ASSIGN_OR_RETURN(document.host_build, base::json_string(json, "host_build"));
+  ASSIGN_OR_RETURN(document.created, base::json_string(json, "created"));
+  RETURN_IF_ERROR(parse_inventory(json, document));
+  return parse_files(json, document);
+}
+
+base::Error not_what_it_was(const fs::path& path, std::string why) {
+  return base::Error(base::ErrorCode::kRefused,
+                     "a file is not what the export says of it")
+      .because(why)
+      .at("file", path.string())
+      .next("export the VM again: it was damaged on its way, or changed");
+}
+
+base::Status check_file(const fs::path& path, const ExportDocument::File& said,
+                        const std::stop_token& stop) {
+  auto opened = base::open_bytes(path);
+  if (!opened && opened.error().code() == base::ErrorCode::kNotFound) {
+    return not_what_it_was(path, "it is not there");
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file, std::move(opened));
+  if (file->size() != said.size) {
+    return not_what_it_was(path, "it has " + std::to_string(file->size()) +
+                                     " bytes, not " + std::to_string(said.size));
+  }
+  keyvault::Sha256 sha;
+  base::Bytes buffer(kReadAtOnce);
+  for (std::uint64_t at = 0; at < said.size; at += kReadAtOnce) {
+    if (stop.stop_requested()) {
+      return base::Error(base::ErrorCode::kInterrupted, "the run was stopped");
+    }
+    const auto part = std::span(buffer).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, said.size - at)));
+    RETURN_IF_ERROR(file->read(at, part));
+    sha.update(part);
+  }
+  if (sha.finish() != said.digest) {
+    return not_what_it_was(path, "its SHA-256 is another");
+  }
+  return base::Done{};
+}
+
+}  // namespace
+
+base::Result<ExportFolders> find_exports(const fs::path& folder,
+                                         const archive::RepositoryId& repository) {
+  ExportFolders found;
+  ASSIGN_OR_RETURN(const std::vector<fs::path> below, folders_in(folder));
+  if (is_there(folder / kExportDocument)) {
+    found.is_inbox = true;
+    (is_stored(folder, repository) ? found.stored : found.finished).push_back(folder);
+    return found;
+  }
+  if (is_there(folder / kUnfinished)) {
+    return base::Error(base::ErrorCode::kBusy, "the export is still being written")
+        .at("folder", folder.string())
+        .next("wait until its " + std::string(kExportDocument) +
+              " is there; one that broke off is to be removed");
+  }
+  for (const fs::path& part : below) {
+    if (is_there(part / kExportDocument)) {
+      (is_stored(part, repository) ? found.stored : found.finished).push_back(part);
+      found.is_inbox = true;
+    } else {
+      found.not_ours.push_back(part);
+      found.is_inbox = found.is_inbox || is_there(part / kUnfinished);
+    }
+  }
+  if (!found.is_inbox) {
+    found.finished = {folder};
+    found.not_ours.clear();
+  }
+  return found;
+}
+
+base::Result<ExportDocument> read_export_document(const fs::path& folder) {
+  base::Bytes bytes;
+  ASSIGN_OR_RETURN(const base::Json json, read_json(folder / kExportDocument, &bytes));
+  ExportDocument document;
+  document.digest = keyvault::sha256(bytes);
+  if (auto status = parse(json, document); !status) {
+    return std::move(status).error().at("file", (folder / kExportDocument).string());
+  }
+  return document;
+}
+
+base::Status check_export_files(const fs::path& folder, const ExportDocument& document,
+                                const std::vector<fs::path>& used,
+                                const std::stop_token& stop) {
+  std::set<fs::path> named;
+  for (const ExportDocument::File& file : document.files) {
+    const fs::path path = folder / file.path;
+    RETURN_IF_ERROR(check_file(path, file, stop));
+    named.insert(path);
+  }
+  for (const fs::path& path : used) {
+    if (named.contains(path)) continue;
+    return not_what_it_was(path, "the export does not name it");
+  }
+  return base::Done{};
+}
+
+base::Status note_stored_export(const ExportOutcome& outcome,
+                                const std::vector<VmOutcome>& vms,
+                                const archive::RepositoryId& repository,
+                                base::Timestamp now) {
+  base::Json json{{"format", 1},
+                  {"repository", repository.hex()},
+                  {"export_sha256", outcome.said.hex()},
+                  {"stored", now.text()},
+                  {"snapshots", base::Json::array()}};
+  for (const std::size_t at : outcome.places) {
+    const catalog::Snapshot& snapshot = vms[at].snapshot;
+    json["snapshots"].push_back({{"vm_id", snapshot.vm_uuid},
+                                 {"snapshot", snapshot.id.hex()},
+                                 {"created", snapshot.created.text()},
+                                 {"verdict", snapshot.verdict}});
+  }
+  const std::string text = json.dump(2) + "\n";
+  return base::real_filesystem().replace(outcome.folder / kStored, base::as_bytes(text),
+                                         kMode);
+}
+
+}  // namespace sealift::backup

@@ -1,0 +1,67 @@
+// The protection keys that an Azure Local cluster's key vault exported: Export-MocKey's
+// files, alone or in the folders of TvmBackupUtils. docs/format/key-json.md.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/archive_writer.h"
+#include "archive/repository_document.h"
+#include "keyvault/protection_key.h"
+
+namespace sealift::backup {
+
+/// The attestation root key of a cluster's Trusted Launch VMs.
+constexpr std::string_view kAttestationRootKey = "AzureStackTvmAKRootKey";
+
+/// One file. What it holds is anonymous: only its name says which key it is.
+struct ExportedKey {
+  std::filesystem::path path;
+  std::string name;   ///< "7fb16fe7-…" (a VM's id, lower case), or any; may be empty.
+  unsigned size = 0;  ///< Bits, after the name: 256 of "…_256.json"; 0: not said.
+  std::string exported;    ///< The folder "20250722192116" it lies in; may be empty.
+  bool is_named = false;   ///< By the operator, not found in a folder.
+  std::string text;        ///< Its bytes, as they are stored.
+  keyvault::KeyJson json;  ///< Unless it is refused.
+  archive::RecipientId wrapped_to;     ///< Unless it is refused.
+  std::optional<base::Error> refused;  ///< Why it is no wrapped key.
+};
+
+/// Of each of `given`: the file, or all .json files in the folder and below.
+/// errors  kNotFound: it is not there, or there is no key in it.  kRefused: more than
+///         10,000 files.  kIo.
+base::Result<std::vector<ExportedKey>> read_exported_keys(
+    const std::vector<std::filesystem::path>& given);
+
+/// Whether the file's name makes it the key of this VM.
+bool is_key_of(const ExportedKey& key, const std::string& vm_id);
+
+/// Whether the repository names it as a recipient, of archives or of keys alone.
+bool is_recipient(const archive::RepositoryDocument& repository,
+                  const archive::RecipientId& id);
+
+/// Whether it is an RSA key that a key vault of Trusted Launch VMs should not hold: a
+/// wrapping key that somebody left there.
+bool is_other_key(const ExportedKey& key);
+
+/// The names of those, each once.
+std::vector<std::string> names_of_other_keys(const std::vector<ExportedKey>& keys);
+
+/// What a snapshot of one VM gets of them.
+struct ChosenKeys {
+  std::vector<archive::ProtectionKeyFile> files;
+  bool has_vm_key = false;  ///< One at least is the VM's own.
+  std::vector<std::string> warnings;
+};
+
+/// The newest key of the VM for each recipient, in the recipients' order, then the
+/// attestation root key the same way.
+/// errors  kRefused: a key of this VM is wrapped to no recipient of the repository, is
+///         no AES-256 key, or was not wrapped at all; names the file.
+base::Result<ChosenKeys> choose_keys(const std::vector<ExportedKey>& keys,
+                                     const std::string& vm_id,
+                                     const archive::RepositoryDocument& repository);
+
+}  // namespace sealift::backup

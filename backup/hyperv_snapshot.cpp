@@ -1,0 +1,308 @@
+#include "backup/hyperv_snapshot.h"
+
+#include <algorithm>
+#include <set>
+
+#include "backup/disk_pipeline.h"
+#include "backup/earlier_disks.h"
+#include "backup/hyperv_verdict.h"
+#include "backup/snapshot_commit.h"
+#include "backup/vm_lock.h"
+#include "base/byte_count.h"
+#include "vm/captured_files.h"
+#include "vm/hyperv_attributes.h"
+
+namespace sealift::backup {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNeverAgain =
+    "the export holds no protection key of this VM: this VM can never start again from "
+    "this backup";
+
+std::string kind_of(const vm::InspectedFile& file) {
+  if (std::holds_alternative<vm::Vhdx>(file.content)) return "disk";
+  if (std::holds_alternative<vm::Vmgs>(file.content)) return "guest-state";
+  if (std::holds_alternative<vm::SavedState>(file.content)) return "runtime-state";
+  return "config";
+}
+
+// A name that is taken gets a number: two files of one name lie in two folders.
+std::string own_name(const fs::path& path, const std::string& kind,
+                     std::set<std::string>& taken) {
+  const std::string plain = vm::component_name(path);
+  std::string name = plain;
+  for (int number = 2; !taken.insert(kind + " " + name).second; ++number) {
+    name = plain + "-" + std::to_string(number);
+  }
+  return name;
+}
+
+class HypervSnapshotTaker {
+ public:
+  HypervSnapshotTaker(BackupEnvironment& environment,
+                      const HypervBackupRequest& request, const ExportScene& scene,
+                      const vm::HypervVm& vm, const std::stop_token& stop)
+      : environment_(environment),
+        request_(request),
+        scene_(scene),
+        vm_(vm),
+        stop_(stop) {}
+
+  base::Result<TakenSnapshot> take() {
+    ASSIGN_OR_RETURN(
+        const ChosenKeys keys,
+        choose_keys(scene_.keys, vm_.id, environment_.repository.document()));
+    RETURN_IF_ERROR(must_be_whole(keys));
+    ASSIGN_OR_RETURN(const base::Uuid id, base::Uuid::parse(vm_.id));
+    ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, id));
+    ASSIGN_OR_RETURN(const EarlierDisks earlier,
+                     find_earlier_disks(environment_, id, absent_parents()));
+    note_remarks(keys);
+    ASSIGN_OR_RETURN(const archive::ArchiveId drawn, archive::ArchiveWriter::draw_id());
+    read_at_ = environment_.clock.now();
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<archive::ArchiveWriter> writer,
+        archive::ArchiveWriter::begin(
+            environment_.repository, environment_.keys,
+            environment_.vault.signing_key(), environment_.catalog, drawn, read_at_,
+            archive_options(environment_, request_.volume_size)));
+    RETURN_IF_ERROR(store_files(*writer));
+    RETURN_IF_ERROR(go_on_with(earlier, *writer));
+    RETURN_IF_ERROR(must_be_unchanged());
+    ASSIGN_OR_RETURN(
+        taken_.committed,
+        commit_snapshot(environment_, *writer, manifest(keys, earlier), keys.files));
+    return std::move(taken_);
+  }
+
+ private:
+  const vm::InspectedFile& file(std::size_t at) const { return scene_.found.files[at]; }
+
+  std::string path_below(const fs::path& path) const {
+    return path.lexically_relative(scene_.folder).generic_string();
+  }
+
+  // All that is missing or contradicts itself, at once.
+  base::Status must_be_whole(const ChosenKeys& keys) const {
+    const bool lacks_key =
+        needs_key(guest_state_of(scene_.found, vm_)) && !keys.has_vm_key;
+    if (vm_.blockers.empty() && !lacks_key) return base::Done{};
+    base::Error error(base::ErrorCode::kRefused,
+                      lacks_key && vm_.blockers.empty()
+                          ? kNeverAgain
+                          : "the export is not whole, and nothing of it was stored");
+    error.at("folder", scene_.folder.string());
+    for (const vm::HypervRemark& blocker : vm_.blockers) {
+      error.next(blocker.file.filename().string() + ": " + blocker.words +
+                 (blocker.next.empty() ? "" : "; " + blocker.next));
+    }
+    if (!lacks_key) return error;
+    if (!vm_.blockers.empty()) error.next(kNeverAgain);
+    error.next("export its key with Export-MocKey, named " + vm_.id +
+               "_256.json, and give it with --protection-key");
+    return error;
+  }
+
+  std::vector<base::Uuid> absent_parents() const {
+    std::vector<base::Uuid> linkages;
+    for (const vm::AbsentParent& absent : scene_.found.absent_parents) {
+      if (std::ranges::binary_search(vm_.files, absent.child)) {
+        linkages.push_back(absent.linkage);
+      }
+    }
+    return linkages;
+  }
+
+  void note_remarks(const ChosenKeys& keys) {
+    for (const vm::HypervRemark& remark : vm_.remarks) {
+      taken_.warnings.push_back(remark.file.filename().string() + ": " + remark.words);
+    }
+    std::ranges::copy(keys.warnings, std::back_inserter(taken_.warnings));
+    const vm::Vmgs* const state = guest_state_of(scene_.found, vm_);
+    if (state == nullptr) return;
+    const std::string word = protection_word(*state);
+    if (word == "none") {
+      taken_.warnings.emplace_back(
+          "the guest state is not encrypted: whoever reads the export has the vTPM");
+    } else if (word == "GspById") {
+      taken_.warnings.emplace_back(
+          "the guest state is bound to a seed of its host (GspById): on another "
+          "cluster "
+          "the vTPM does not open, whatever key is imported");
+    } else if (word == "unknown") {
+      taken_.warnings.emplace_back(
+          "the guest state is encrypted, and nothing in it says with what");
+    }
+  }
+
+  std::map<std::string, std::string> attributes_of(
+      const vm::InspectedFile& file) const {
+    std::map<std::string, std::string> attributes{
+        {archive::kExportPath, path_below(file.path)}};
+    if (const auto* disk = std::get_if<vm::Vhdx>(&file.content)) {
+      attributes[vm::kDataWriteId] = disk->data_write_id.text();
+      if (disk->parent) attributes[vm::kParentLinkage] = disk->parent->linkage.text();
+      attributes[vm::kBytesKept] = keeps_every_byte(*disk) ? "every" : "referenced";
+    } else if (const auto* state = std::get_if<vm::Vmgs>(&file.content)) {
+      attributes[vm::kProtection] = protection_word(*state);
+    } else if (const auto* saved = std::get_if<vm::SavedState>(&file.content)) {
+      attributes[vm::kSavedMemory] = saved->has_memory ? "yes" : "no";
+    } else {
+      const bool is_own = file.path == this->file(vm_.configuration).path;
+      attributes[vm::kExportRole] = is_own ? vm::kRoleOfVm : vm::kRoleOfCheckpoint;
+    }
+    return attributes;
+  }
+
+  // A log that waits may write anywhere.
+  bool keeps_every_byte(const vm::Vhdx& disk) const {
+    return request_.bytes == BytesKept::kEvery || disk.has_log;
+  }
+
+  base::Status store_files(archive::ArchiveWriter& writer) {
+    const auto start = std::chrono::steady_clock::now();
+    const PipelineLimits limits{Throttle(request_.read_limit, start),
+                                Throttle(request_.write_limit, start)};
+    Pace pace(limits, stop_);
+    for (const std::size_t at : vm_.files) {
+      RETURN_IF_ERROR(store(file(at), writer, limits, pace));
+    }
+    return base::Done{};
+  }
+
+  base::Status store(const vm::InspectedFile& file, archive::ArchiveWriter& writer,
+                     const PipelineLimits& limits, Pace& pace) {
+    const std::string kind = kind_of(file);
+    const std::string name = own_name(file.path, kind, taken_names_);
+    names_.push_back(name);
+    std::optional<std::vector<vm::ByteRange>> counting;
+    const auto* const disk = std::get_if<vm::Vhdx>(&file.content);
+    if (disk != nullptr && !keeps_every_byte(*disk)) counting = disk->referenced;
+    const std::unique_ptr<vm::DiskSource> source =
+        vm::open_file_source(name, file.path, file.stamp, std::move(counting));
+    ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
+                     writer.add_component(kind, name,
+                                          disk != nullptr ? archive::IdScope::kShared
+                                                          : archive::IdScope::kPrivate,
+                                          source->size()));
+    RETURN_IF_ERROR(store_disk(*source, Pieces::kAllocated, *component, writer,
+                               environment_.repository.document().settings.chunk_size,
+                               limits.jobs, pace, progress_of(name), stop_));
+    auto attributes = attributes_of(file);
+    if (kind == "config" && attributes[vm::kExportRole] == vm::kRoleOfVm) {
+      add_facts_of_vm(attributes);
+    }
+    return component->finish(std::move(attributes));
+  }
+
+  void add_facts_of_vm(std::map<std::string, std::string>& attributes) const {
+    const auto& vm = std::get<vm::HypervConfiguration>(file(vm_.configuration).content);
+    if (vm.bios_id) attributes[vm::kBiosId] = vm.bios_id->text();
+    std::string names;
+    for (const std::string& name : names_of_other_keys(scene_.keys)) {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    if (!names.empty()) attributes[vm::kOtherKeys] = names;
+  }
+
+  DiskProgress progress_of(const std::string& name) const {
+    if (!environment_.progress) return nullptr;
+    return [this, name](std::uint64_t offset, std::uint64_t size) {
+      environment_.progress(vm_.name, name + ": " + base::ByteCount(offset).text() +
+                                          " of " + base::ByteCount(size).text());
+    };
+  }
+
+  base::Status go_on_with(const EarlierDisks& earlier, archive::ArchiveWriter& writer) {
+    for (const archive::Component& disk : earlier.disks) {
+      if (is_in_export(disk)) continue;
+      const std::string name = own_name(disk.name, "disk", taken_names_);
+      ASSIGN_OR_RETURN(const archive::TreeView tree, earlier.reader->view(disk));
+      ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
+                       writer.continue_disk(name, tree));
+      RETURN_IF_ERROR(component->finish(disk.attributes));
+      continued_.push_back(name);
+    }
+    return base::Done{};
+  }
+
+  bool is_in_export(const archive::Component& disk) const {
+    const auto id = disk.attributes.find(vm::kDataWriteId);
+    return std::ranges::any_of(vm_.files, [&](std::size_t at) {
+      const auto* const other = std::get_if<vm::Vhdx>(&file(at).content);
+      return other != nullptr && id != disk.attributes.end() &&
+             other->data_write_id.text() == id->second;
+    });
+  }
+
+  base::Status must_be_unchanged() const {
+    ASSIGN_OR_RETURN(const std::vector<fs::path> now,
+                     vm::list_hyperv_files(scene_.folder));
+    const auto& before = scene_.found.files;
+    if (!std::ranges::equal(now, before, {}, {}, &vm::InspectedFile::path)) {
+      return vm::changed_meanwhile().at("folder", scene_.folder.string());
+    }
+    for (const std::size_t at : vm_.files) {
+      ASSIGN_OR_RETURN(const vm::FileStamp stamp, vm::stamp_of(file(at).path));
+      if (stamp == file(at).stamp) continue;
+      return vm::changed_meanwhile().at("file", file(at).path.string());
+    }
+    return base::Done{};
+  }
+
+  archive::Manifest manifest(const ChosenKeys& keys,
+                             const EarlierDisks& earlier) const {
+    const auto& vm = std::get<vm::HypervConfiguration>(file(vm_.configuration).content);
+    archive::Manifest manifest;
+    manifest.vm_name = vm_.name;
+    manifest.vm_uuid = vm_.id;
+    manifest.platform = "hyper-v";
+    manifest.cluster = scene_.cluster;
+    manifest.host = scene_.host;
+    manifest.created = read_at_;
+    manifest.kind = continued_.empty() ? "full" : "incremental";
+    manifest.read = continued_.empty() ? "all" : "changed";
+    manifest.verdicts = judge_export(scene_.found, vm_, names_, keys);
+    for (const std::string& name : continued_) {
+      manifest.verdicts.push_back(
+          {"disk " + name, "complete", "as in snapshot " + earlier.snapshot.hex()});
+    }
+    for (const archive::ProtectionKeyFile& key : keys.files) {
+      manifest.protection_keys.push_back(key.entry);
+    }
+    manifest.consistency["method"] = "export";
+    if (!scene_.exported.empty()) manifest.consistency["exported"] = scene_.exported;
+    manifest.versions["sealift"] = SEALIFT_VERSION;
+    if (vm.version) {
+      manifest.versions["configuration"] = vm::configuration_version(*vm.version);
+    }
+    if (!scene_.host_build.empty()) manifest.versions["windows"] = scene_.host_build;
+    return manifest;
+  }
+
+  BackupEnvironment& environment_;
+  const HypervBackupRequest& request_;
+  const ExportScene& scene_;
+  const vm::HypervVm& vm_;
+  const std::stop_token& stop_;
+  base::Timestamp read_at_;
+  std::set<std::string> taken_names_;
+  std::vector<std::string> names_;      // Of the components of vm_.files.
+  std::vector<std::string> continued_;  // Of disks of an earlier snapshot.
+  TakenSnapshot taken_;
+};
+
+}  // namespace
+
+base::Result<TakenSnapshot> take_hyperv_snapshot(BackupEnvironment& environment,
+                                                 const HypervBackupRequest& request,
+                                                 const ExportScene& scene,
+                                                 const vm::HypervVm& vm,
+                                                 const std::stop_token& stop) {
+  return HypervSnapshotTaker(environment, request, scene, vm, stop).take();
+}
+
+}  // namespace sealift::backup

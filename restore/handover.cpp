@@ -1,0 +1,221 @@
+#include "restore/handover.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/strict_json.h"
+#include "keyvault/protection_key.h"
+#include "restore/runbook.h"
+#include "vm/hyperv_attributes.h"
+
+namespace sealift::restore {
+
+namespace {
+
+constexpr std::size_t kVmKeySize = 32;  // Bytes of an AES-256 key.
+constexpr unsigned kVmKeyBits = 256;
+constexpr unsigned kRootKeyBits = 4096;
+constexpr const char* kOfVm = "guest-state";
+
+// "20261127201507" of 2026-11-27T20:15:07Z: how TvmBackupUtils names a folder.
+std::string folder_name(base::Timestamp time) {
+  std::string digits;
+  for (const char c : time.text()) {
+    if (c >= '0' && c <= '9') digits += c;
+  }
+  return digits;
+}
+
+std::string attribute(const archive::Component& component, const char* name) {
+  const auto found = component.attributes.find(name);
+  return found == component.attributes.end() ? std::string() : found->second;
+}
+
+std::string fact(const std::map<std::string, std::string>& facts, const char* name) {
+  const auto found = facts.find(name);
+  return found == facts.end() ? std::string() : found->second;
+}
+
+GuestStateProtection protection_of(const std::string& word) {
+  if (word == "empty") return GuestStateProtection::kEmpty;
+  if (word == "none") return GuestStateProtection::kNone;
+  if (word == "GspKey") return GuestStateProtection::kGspKey;
+  if (word == "GspById") return GuestStateProtection::kGspById;
+  return GuestStateProtection::kUnknown;
+}
+
+std::vector<std::string> split_names(std::string_view names) {
+  constexpr std::string_view kBetween = ", ";
+  std::vector<std::string> list;
+  while (!names.empty()) {
+    const std::size_t end = names.find(kBetween);
+    list.emplace_back(names.substr(0, end));
+    if (end == std::string_view::npos) break;
+    names.remove_prefix(end + kBetween.size());
+  }
+  return list;
+}
+
+/// Collects what the manifest says, then wraps the keys.
+class Handover {
+ public:
+  Handover(const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
+           const WrapTarget& target)
+      : reader_(reader),
+        manifest_(reader.manifest()),
+        target_(target),
+        time_(folder_name(manifest_.created)) {
+    facts_.vm_name = manifest_.vm_name;
+    facts_.vm_id = manifest_.vm_uuid;
+    facts_.snapshot = snapshot.id.hex();
+    facts_.created = manifest_.created;
+    facts_.source_cluster = manifest_.cluster;
+    facts_.source_host = manifest_.host;
+    facts_.host_build = fact(manifest_.versions, "windows");
+    facts_.guest_state = GuestStateProtection::kAbsent;
+    facts_.wrapping_key_name = target.key_name;
+    facts_.wrapping_key_id = target.key.id().hex();
+    facts_.target_cluster = target.cluster;
+  }
+
+  base::Result<std::vector<HandoverFile>> make() {
+    for (const archive::Component& component : manifest_.components) note(component);
+    RETURN_IF_ERROR(must_have_own_name());
+    RETURN_IF_ERROR(wrap_keys());
+    files_.push_back({"sealift-restore.json", description()});
+    files_.push_back({"RUNBOOK.md", write_runbook(facts_)});
+    return std::move(files_);
+  }
+
+ private:
+  void note(const archive::Component& component) {
+    const std::string path = attribute(component, archive::kExportPath);
+    if (component.kind == "disk") {
+      facts_.disks.push_back(path);
+    } else if (component.kind == "guest-state") {
+      guest_state_ = attribute(component, vm::kProtection);
+      facts_.guest_state = protection_of(guest_state_);
+    } else if (component.kind == "runtime-state") {
+      facts_.has_saved_memory =
+          facts_.has_saved_memory || attribute(component, vm::kSavedMemory) == "yes";
+    } else if (attribute(component, vm::kExportRole) == vm::kRoleOfVm) {
+      facts_.configuration = path;
+      facts_.bios_id = attribute(component, vm::kBiosId);
+      facts_.left_wrapping_keys = split_names(attribute(component, vm::kOtherKeys));
+    }
+  }
+
+  // An import of a key named like the wrapping key hangs.
+  base::Status must_have_own_name() const {
+    const auto is_it = [&](const auto& key) {
+      return key.key_name == target_.key_name;
+    };
+    if (target_.key_name.empty() ||
+        std::ranges::none_of(manifest_.protection_keys, is_it)) {
+      return base::Done{};
+    }
+    return base::Error(base::ErrorCode::kRefused,
+                       "the wrapping key is named like a key that is to be imported")
+        .at("wrapping key", target_.key_name)
+        .next("make the wrapping key anew under another name");
+  }
+
+  base::Status wrap_keys() {
+    std::set<std::string> done;
+    bool has_vm_key = false;
+    for (std::size_t at = 0; at < manifest_.protection_keys.size(); ++at) {
+      const archive::ProtectionKeyEntry& entry = manifest_.protection_keys[at];
+      has_vm_key = has_vm_key || entry.usage == kOfVm;
+      const bool is_ours = entry.recipient == target_.identity->recipient().id();
+      if (!is_ours || !done.insert(entry.key_name).second) continue;
+      auto status = wrap(entry, reader_.protection_keys()[at].second);
+      if (!status) return std::move(status).error().at("member", entry.member);
+    }
+    if (!has_vm_key || done.contains(manifest_.vm_uuid)) return base::Done{};
+    return base::Error(base::ErrorCode::kWrongKey,
+                       "no protection key of the snapshot is wrapped to this recovery "
+                       "key")
+        .at("identity", target_.identity->recipient().id().hex())
+        .next(
+            "name the one that Export-MocKey wrapped to: --key-identity KEY.pem; "
+            "`sealift show` lists them");
+  }
+
+  base::Status wrap(const archive::ProtectionKeyEntry& entry, const std::string& text) {
+    ASSIGN_OR_RETURN(keyvault::RewrappedKey wrapped,
+                     keyvault::rewrap_key_json(base::as_bytes(text), *target_.identity,
+                                               target_.key, target_.key_name));
+    const bool is_vm_key = entry.usage == kOfVm;
+    if (is_vm_key && wrapped.key_size != kVmKeySize) {
+      return base::Error(base::ErrorCode::kCorrupt,
+                         "the protection key has " + std::to_string(wrapped.key_size) +
+                             " bytes, not 32");
+    }
+    RunbookKey key;
+    key.name = entry.key_name;
+    key.type = is_vm_key ? "AES" : "RSA";
+    key.size = is_vm_key ? kVmKeyBits : kRootKeyBits;
+    key.path = "protection-keys/" + time_ + "/" + key.type + "/" + key.name + "_" +
+               std::to_string(key.size) + ".json";
+    if (!archive::is_export_path(key.path)) {
+      return base::Error(base::ErrorCode::kCorrupt, "a key's name cannot be a file's")
+          .at("key", key.name);
+    }
+    files_.push_back({key.path, std::move(wrapped.json)});
+    facts_.keys.push_back(std::move(key));
+    return base::Done{};
+  }
+
+  std::string description() const {
+    base::Json json{{"format", 1},
+                    {"vm_id", manifest_.vm_uuid},
+                    {"vm_name", manifest_.vm_name},
+                    {"snapshot", facts_.snapshot},
+                    {"created", manifest_.created.text()},
+                    {"source_cluster", manifest_.cluster},
+                    {"bios_id", facts_.bios_id},
+                    {"guest_state", guest_state_},
+                    {"configuration", facts_.configuration},
+                    {"wrapping_key_name", target_.key_name},
+                    {"keys", base::Json::array()},
+                    {"files", base::Json::array()}};
+    for (const RunbookKey& key : facts_.keys) {
+      json["keys"].push_back({{"path", key.path},
+                              {"key_name", key.name},
+                              {"type", key.type},
+                              {"size", key.size}});
+    }
+    for (const archive::Component& component : manifest_.components) {
+      json["files"].push_back({{"path", attribute(component, archive::kExportPath)},
+                               {"size", component.size}});
+    }
+    return json.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
+  }
+
+  const archive::SnapshotReader& reader_;
+  const archive::Manifest& manifest_;
+  const WrapTarget& target_;
+  std::string time_;
+  std::string guest_state_ = "absent";  // As the attribute has it.
+  RunbookFacts facts_;
+  std::vector<HandoverFile> files_;
+};
+
+}  // namespace
+
+base::Result<std::vector<HandoverFile>> make_handover(
+    const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
+    const WrapTarget& target) {
+  const archive::Manifest& manifest = reader.manifest();
+  if (manifest.platform != "hyper-v") {
+    return base::Error(base::ErrorCode::kRefused,
+                       "--wrap-to is for VMs of Azure Local, and this one is libvirt's")
+        .at("vm", manifest.vm_name)
+        .next(
+            "write its files without it, then `sealift keyvault rewrap "
+            "protection-key.json`");
+  }
+  return Handover(reader, snapshot, target).make();
+}
+
+}  // namespace sealift::restore

@@ -1,0 +1,29 @@
+// What an operator on the target cluster needs beside the files of a Hyper-V VM.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "archive/snapshot_reader.h"
+#include "restore/restore.h"
+
+namespace sealift::restore {
+
+struct HandoverFile {
+  std::string path;  ///< Below the folder, with '/'.
+  std::string text;
+};
+
+/// The VM's keys, wrapped to the target, where Import-TVMKeys of TvmBackupUtils looks
+/// for them; sealift-restore.json for scripts/azure-local/Import-SealiftVM.ps1; and
+/// RUNBOOK.md.
+///
+/// errors  kRefused: the VM is not Hyper-V's, or the wrapping key is named like a key
+/// of
+///         the set.  kWrongKey: target.identity opens no key of the VM.  kCorrupt: a
+///         key is damaged.
+base::Result<std::vector<HandoverFile>> make_handover(
+    const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
+    const WrapTarget& target);
+
+}  // namespace sealift::restore

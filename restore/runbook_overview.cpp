@@ -1,0 +1,253 @@
+#include "restore/runbook_parts.h"
+#include "restore/runbook_text.h"
+
+namespace sealift::restore::runbook {
+
+namespace {
+
+const char* words_for(GuestStateProtection guest_state) {
+  switch (guest_state) {
+    case GuestStateProtection::kAbsent:
+      return "there is no `.vmgs` in this snapshot";
+    case GuestStateProtection::kEmpty:
+      return "empty: the VM was never started";
+    case GuestStateProtection::kNone:
+      return "not encrypted";
+    case GuestStateProtection::kGspKey:
+      return "encrypted; the cluster's key of this VM opens it (GspKey)";
+    case GuestStateProtection::kGspById:
+      return "encrypted with a seed of the source host (GspById)";
+    case GuestStateProtection::kUnknown:
+      break;
+  }
+  return "encrypted, in a way that Sealift does not know";
+}
+
+std::string key_use(const Plan& plan, const RunbookKey& key) {
+  if (!plan.needs_key) return "not imported";
+  if (&key == plan.own) return "this VM's; imported in " + plan.step(Step::kKey);
+  if (&key == plan.root) return "attestation; decided in " + plan.step(Step::kRootKey);
+  return "not this VM's; left alone";
+}
+
+void warn_of_no_key(Page& page, const std::string& why) {
+  page.warning("**No key is imported for this VM.** " + why);
+}
+
+// Of a VM that a key opens.
+void write_start_warning(Page& page, const Plan& plan) {
+  if (plan.own == nullptr) {
+    page.warning(
+        "**Stop: the protection key of this VM is not in this snapshot.** Without it "
+        "the vTPM does not open. Look in other snapshots of this VM and in older key "
+        "backups (`AES/<VM id>_256.json`). Do not start the VM: the system would make "
+        "a new key under the same name.");
+  } else {
+    page.warning("**Do not start the VM before its key is in the key vault** (" +
+                 plan.step(Step::kKey) +
+                 "). A start without it fails, and the system makes a new key of the "
+                 "same name, which then blocks the right one.");
+  }
+  if (plan.wrap_collides) {
+    page.warning("**Stop: the wrapping key " + code(plan.facts.wrapping_key_name) +
+                 " has the name of a key of the source.** Import collides or hangs. "
+                 "Make one with another name and restore again with `--wrap-to`.");
+  }
+}
+
+}  // namespace
+
+void write_first_words(Page& page, const Plan& plan) {
+  switch (plan.facts.guest_state) {
+    case GuestStateProtection::kGspById:
+      page.warning(
+          "**The vTPM of this VM will not open on another cluster, whatever key is "
+          "imported.** Its guest state is bound to a seed of host " +
+          code(plan.facts.source_host) +
+          " (GspById), not to a key of the key vault. Elsewhere everything that the "
+          "guest sealed to its vTPM is lost: BitLocker's own unlocking, device keys, "
+          "Windows Hello. The disks are whole. What can still be done: bring it back "
+          "to the same host, or use the disks elsewhere with their **BitLocker "
+          "recovery keys**. Look for those now.");
+      return;
+    case GuestStateProtection::kEmpty:
+      warn_of_no_key(
+          page,
+          "It was never started, so its guest state is empty and no key protects "
+          "anything yet. The first start makes the vTPM and, on the target, the key. "
+          "If the key vault has a key of its name, leave it. Back the VM up again "
+          "after the first start.");
+      return;
+    case GuestStateProtection::kNone:
+      warn_of_no_key(
+          page,
+          "Its guest state is not encrypted, so no key opens it. Whoever reads the "
+          "`.vmgs` reads the vTPM: keep this folder from others, and delete copies "
+          "when you are done.");
+      return;
+    case GuestStateProtection::kAbsent:
+      warn_of_no_key(
+          page,
+          "There is no `.vmgs`, so there is nothing that a key could open. A "
+          "generation 1 VM needs none. A Trusted Launch VM does: its vTPM is lost, its "
+          "disks open only with their **BitLocker recovery keys**, and whether Hyper-V "
+          "imports it at all was not tested.");
+      return;
+    case GuestStateProtection::kUnknown:
+      page.warning(
+          "**Sealift does not know how this guest state is protected.** This page "
+          "treats it as one that the cluster's key opens. That may fail. Have the "
+          "**BitLocker recovery keys** at hand.");
+      break;
+    case GuestStateProtection::kGspKey:
+      break;
+  }
+  write_start_warning(page, plan);
+}
+
+void write_box(Page& page, const Plan& plan) {
+  const RunbookFacts& facts = plan.facts;
+  const std::string target =
+      plan.place == Place::kNotSaid ? "not said: this page has both cases"
+      : plan.place == Place::kSame ? code(facts.target_cluster) + ", where it came from"
+                                   : code(facts.target_cluster);
+  std::string proven = "every file here is that of the signed snapshot";
+  if (plan.own != nullptr && !plan.own->path.empty()) {
+    proven += "; its key was opened with the recovery key and wrapped to that key";
+  }
+  std::string unproven = "nothing about the guest state that needs a host";
+  if (plan.needs_key) {
+    unproven =
+        "**that the key opens this guest state**: only a host's agent can. The first "
+        "start proves it";
+  } else if (plan.is_by_id) {
+    unproven = "that the source host still has the seed of this guest state";
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"", ""},
+      {"VM", code(facts.vm_name)},
+      {"VM id", code(facts.vm_id)},
+      {"BIOS GUID", code(facts.bios_id)},
+      {"snapshot", code(facts.snapshot) + ", " + facts.created.text()},
+      {"from", "cluster " + code(facts.source_cluster) + ", host " +
+                   code(facts.source_host) + ", build " + code(facts.host_build)},
+      {"to", target},
+      {"guest state", words_for(facts.guest_state)},
+      {"disks", facts.disks.empty() ? "none" : code_list(facts.disks)},
+      {"saved memory", facts.has_saved_memory ? "yes" : "no"},
+  };
+  if (plan.needs_key) {
+    rows.push_back({"wrapped to", "key " + code(facts.wrapping_key_name) + ", " +
+                                      code(facts.wrapping_key_id)});
+  }
+  rows.push_back({"proven", proven});
+  rows.push_back({"not proven", unproven});
+  page.table(rows);
+}
+
+void write_keys(Page& page, const Plan& plan) {
+  std::vector<std::vector<std::string>> rows{
+      {"key", "type", "size", "file in this folder", "what for"}};
+  for (const RunbookKey& key : plan.facts.keys) {
+    rows.push_back({code(key.name), code(key.type), std::to_string(key.size),
+                    key.path.empty() ? "not rewrapped" : code(key.path),
+                    key_use(plan, key)});
+  }
+  if (rows.size() == 1) {
+    page.text("The snapshot holds no key of the source's key vault.");
+  } else {
+    page.table(rows);
+  }
+  if (!plan.facts.left_wrapping_keys.empty()) {
+    page.text(
+        "**Left behind in the source's key vault: " +
+        code_list(plan.facts.left_wrapping_keys) +
+        ".** An earlier restore brought it there and did not remove it. It is not in "
+        "this folder and is not imported. No wrapping key on the target may have its "
+        "name: with a backup that holds it, imports collide or hang. If the source "
+        "still runs, remove it there with `Remove-MocKey`.");
+  }
+  if (plan.facts.keys.empty()) return;
+  page.text(
+      "Names, types and sizes are those of the snapshot's manifest; " +
+      (plan.needs_key
+           ? plan.step(Step::kCompare) + " compares the target's key vault with them."
+           : std::string("nothing is done with these keys for this VM.")));
+  if (plan.needs_key || plan.root == nullptr) return;
+  page.text(
+      "`AzureStackTvmAKRootKey` is not needed either: the first start of a Trusted "
+      "Launch VM makes it where there is none.");
+}
+
+void write_variables(Page& page, const Plan& plan) {
+  page.heading("Before every step");
+  page.text(
+      "Paste this into each new window of Windows PowerShell 5.1 (as administrator, on "
+      "the host that is to run the VM). Correct `$folder` and `$storage` first.");
+  std::vector<std::string> lines{
+      "$vmId    = " + powershell_text(plan.facts.vm_id),
+      "$folder  = 'C:\\ClusterStorage\\UserStorage_1\\sealift-" +
+          short_id(plan.facts.snapshot) + "'  # this folder, on the host",
+      "$storage = 'C:\\ClusterStorage\\UserStorage_1'  # where the VM is to be",
+      "$new     = Join-Path $storage $vmId",
+      "$vmcx    = " + powershell_in_folder(plan.facts.configuration),
+  };
+  if (plan.is_by_id) {
+    lines.push_back("$vmName  = " + powershell_text(plan.facts.vm_name));
+  }
+  if (plan.needs_key) {
+    lines.insert(
+        lines.end(),
+        {"$keyName = " + powershell_text(plan.facts.vm_id) + "  # the name of its key",
+         "$group   = 'AzureStackHostAttestation'", "$vault   = 'AzureStackTvmKeyVault'",
+         "$wrap    = " + powershell_text(plan.facts.wrapping_key_name) +
+             (plan.facts.wrapping_key_name.empty()
+                  ? "  # type the name of the wrapping key"
+                  : ""),
+         "$escrow  = 'C:\\Temp\\safe-1.moc.pem'  # public half of a Sealift recovery "
+         "key (2048 bits)",
+         "New-Item -ItemType Directory -Force C:\\Temp | Out-Null"});
+  }
+  page.powershell(lines);
+}
+
+void write_short_way(Page& page, const Plan& plan) {
+  const bool is_lost =
+      plan.is_by_id || plan.facts.guest_state == GuestStateProtection::kAbsent;
+  page.heading("The short way");
+  page.text(
+      "Sealift's `scripts/azure-local/Import-SealiftVM.ps1` reads "
+      "`sealift-restore.json`, looks for all that speaks against the import before it "
+      "touches anything, imports key and VM in this order, and takes back what it made "
+      "if a step fails. `Get-Help .\\Import-SealiftVM.ps1 -Full` says more. The steps "
+      "below do the same by hand; they also say what to do when it refuses. One line "
+      "at a time:");
+  const std::string restore =
+      ".\\Import-SealiftVM.ps1 -Path $folder -StoragePath $storage";
+  std::vector<std::string> lines{restore + " -WhatIf",
+                                 restore + (is_lost ? " -AcceptGuestStateLoss" : "")};
+  if (plan.needs_key) {
+    lines.emplace_back(
+        ".\\Import-SealiftVM.ps1 -RemoveWrappingKey $wrap  # at the end");
+  }
+  page.powershell(lines);
+  std::string seen = "You see `imported VM`, or a reason and exit status 5.";
+  if (is_lost) {
+    seen += " It can refuse this VM without `-AcceptGuestStateLoss`.";
+  }
+  if (plan.is_by_id) {
+    seen += " On the old host nothing is lost by saying that.";
+  }
+  if (plan.needs_key) {
+    seen += " If the key vault has this VM's key already, it refuses: go on at " +
+            plan.step(Step::kVault) + ".";
+  }
+  if (plan.needs_key && plan.root != nullptr) {
+    seen +=
+        " `-KeepAttestationKey` leaves the target's `AzureStackTvmAKRootKey`; read " +
+        plan.step(Step::kRootKey) + " first.";
+  }
+  page.text(seen);
+}
+
+}  // namespace sealift::restore::runbook

@@ -1,0 +1,74 @@
+#include "restore/runbook_plan.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace sealift::restore::runbook {
+
+namespace {
+
+constexpr unsigned kOwnKeyBits = 256;
+
+char lower(char byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+}
+
+// As MOC and Windows compare names.
+bool is_same_name(std::string_view one, std::string_view other) {
+  return std::ranges::equal(one, other, {}, lower, lower);
+}
+
+Place place_of(const RunbookFacts& facts) {
+  if (facts.target_cluster.empty()) return Place::kNotSaid;
+  return facts.target_cluster == facts.source_cluster ? Place::kSame : Place::kOther;
+}
+
+bool collides(const RunbookFacts& facts) {
+  const auto is_it = [&facts](std::string_view name) {
+    return is_same_name(name, facts.wrapping_key_name);
+  };
+  return std::ranges::any_of(facts.left_wrapping_keys, is_it) ||
+         std::ranges::any_of(facts.keys, is_it, &RunbookKey::name);
+}
+
+std::vector<Step> steps_for(const Plan& plan) {
+  std::vector<Step> steps;
+  const auto add = [&steps](std::initializer_list<Step> more) {
+    steps.insert(steps.end(), more);
+  };
+  if (plan.needs_key) add({Step::kWrappingKey});
+  if (plan.is_by_id) add({Step::kOldHost});
+  add({Step::kFolder, Step::kHost});
+  if (plan.place != Place::kOther || plan.is_by_id) add({Step::kOldVm});
+  if (plan.needs_key) add({Step::kVault, Step::kRootKey, Step::kKey, Step::kCompare});
+  add({Step::kImport});
+  if (plan.facts.has_saved_memory) add({Step::kSavedMemory});
+  add({Step::kStart, Step::kProve});
+  if (plan.is_by_id) add({Step::kNewVm, Step::kUnlock});
+  add({Step::kCluster, plan.needs_key ? Step::kRemoveWrappingKey : Step::kCleanUp});
+  return steps;
+}
+
+}  // namespace
+
+std::string Plan::step(Step wanted) const {
+  const auto found = std::ranges::find(steps, wanted);
+  return "step " + std::to_string(found - steps.begin() + 1);
+}
+
+Plan plan_for(const RunbookFacts& facts) {
+  Plan plan{.facts = facts, .place = place_of(facts)};
+  plan.needs_key = facts.guest_state == GuestStateProtection::kGspKey ||
+                   facts.guest_state == GuestStateProtection::kUnknown;
+  plan.is_by_id = facts.guest_state == GuestStateProtection::kGspById;
+  for (const RunbookKey& key : facts.keys) {
+    if (key.type == "AES" && key.name == facts.vm_id) plan.own = &key;
+    if (key.type == "RSA" && key.name == kRootKeyName) plan.root = &key;
+  }
+  plan.own_size = plan.own != nullptr ? plan.own->size : kOwnKeyBits;
+  plan.wrap_collides = collides(facts);
+  plan.steps = steps_for(plan);
+  return plan;
+}
+
+}  // namespace sealift::restore::runbook

@@ -1,0 +1,57 @@
+// What one VM's runbook has: its steps in their order, and the keys that they are
+// about.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "restore/runbook.h"
+
+namespace sealift::restore::runbook {
+
+inline constexpr std::string_view kRootKeyName = "AzureStackTvmAKRootKey";
+
+/// The cluster that the VM goes to, seen from the one that it came from.
+enum class Place { kOther, kSame, kNotSaid };
+
+enum class Step {
+  kWrappingKey,
+  kOldHost,
+  kFolder,
+  kHost,
+  kOldVm,
+  kVault,
+  kRootKey,
+  kKey,
+  kCompare,
+  kImport,
+  kSavedMemory,
+  kStart,
+  kProve,
+  kNewVm,
+  kUnlock,
+  kCluster,
+  kRemoveWrappingKey,
+  kCleanUp,
+};
+
+/// Refers to `facts`, which outlive it.
+struct Plan {
+  const RunbookFacts& facts;
+  Place place = Place::kNotSaid;
+  bool needs_key = false;            ///< A key of the key vault opens the guest state.
+  bool is_by_id = false;             ///< A seed of the source host does.
+  const RunbookKey* own = nullptr;   ///< The VM's; null: not in the snapshot.
+  const RunbookKey* root = nullptr;  ///< AzureStackTvmAKRootKey; null likewise.
+  unsigned own_size = 0;             ///< In bits, also when the snapshot has no such.
+  bool wrap_collides = false;  ///< A key of the source is named like the wrapping key.
+  std::vector<Step> steps{};
+
+  /// "step 7"
+  std::string step(Step wanted) const;
+};
+
+Plan plan_for(const RunbookFacts& facts);
+
+}  // namespace sealift::restore::runbook

@@ -1,0 +1,147 @@
+// What Azure Local's key vault exported, told apart by the names of its files.
+#include "backup/exported_keys.h"
+
+#include <array>
+#include <fstream>
+#include <functional>
+
+#include "base/byte_count.h"
+#include "base/filesystem.h"
+#include "keyvault/recovery_key.h"
+#include "tests/support/catch.h"
+#include "tests/support/scratch_folder.h"
+
+namespace sealift::backup {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kVm = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
+constexpr const char* kOther = "8fb16fe7-00a0-476f-92b3-ccb98fd9525a";
+
+const keyvault::RecoveryKey& recovery_key(std::size_t number) {
+  static const std::array keys{keyvault::RecoveryKey::generate(3072).value(),
+                               keyvault::RecoveryKey::generate(2048).value(),
+                               keyvault::RecoveryKey::generate(2048).value()};
+  return keys.at(number);
+}
+
+archive::RepositoryDocument repository() {
+  archive::RepositoryDocument document;
+  document.recipients = {recovery_key(0).recipient()};
+  document.key_recipients = {recovery_key(1).recipient()};
+  return document;
+}
+
+class KeyScene {
+ public:
+  /// A key of `size` bytes, wrapped to the recovery key of this number.
+  void write(const std::string& name, std::size_t to = 1, std::size_t size = 32) {
+    const auto key = keyvault::Secret::copy_of(base::Bytes(size, std::byte{7})).value();
+    text(name,
+         keyvault::wrap_protection_key(key, recovery_key(to).recipient()).value());
+  }
+  void text(const std::string& name, const std::string& content) {
+    fs::create_directories(path(name).parent_path());
+    std::ofstream(path(name), std::ios::binary) << content;
+  }
+  fs::path path(const std::string& name) const { return scratch_.path() / name; }
+
+  std::vector<ExportedKey> read() const {
+    return read_exported_keys({scratch_.path()}).value();
+  }
+  base::Result<ChosenKeys> choose() const {
+    return choose_keys(read(), kVm, repository());
+  }
+
+ private:
+  support::ScratchFolder scratch_;
+};
+
+}  // namespace
+
+TEST_CASE("a key is named by its file", "[backup]") {
+  KeyScene scene;
+  const auto named = [&](const std::string& name) {
+    scene.write(name);
+    return read_exported_keys({scene.path(name)}).value().front();
+  };
+  const ExportedKey key =
+      named("20250722192116/AES/7FB16FE7-00A0-476F-92B3-CCB98FD9525A_256.json");
+  CHECK(key.name == kVm);
+  CHECK(key.size == 256);
+  CHECK(key.exported == "20250722192116");
+  CHECK(key.is_named);
+  CHECK_FALSE(key.refused);
+  CHECK(is_key_of(key, kVm));
+  CHECK_FALSE(is_key_of(key, kOther));
+  CHECK(named(std::string(kVm) + ".json").name == kVm);
+  CHECK(named("a_b_4096.json").name == "a_b");
+  CHECK(named("a_b.json").name == "a_b");
+  CHECK(is_other_key(named("wrapping_2048.json")));
+  CHECK_FALSE(is_other_key(named("AzureStackTvmAKRootKey_4096.json")));
+}
+
+TEST_CASE("the newest key for each recipient is taken", "[backup]") {
+  KeyScene scene;
+  const std::string name = std::string("AES/") + kVm + "_256.json";
+  scene.write("20250722192116/" + name, 1);
+  scene.write("20250101000000/" + name, 1);
+  scene.write("20240101000000/" + name, 0);
+  scene.write("20250722192116/AES/" + std::string(kOther) + "_256.json", 2);
+  scene.write("20250722192116/RSA/AzureStackTvmAKRootKey_4096.json", 1, 2370);
+  scene.write("20250722192116/RSA/left_2048.json", 1, 1200);
+  scene.text("20250722192116/notes.json", "{}");
+  const ChosenKeys chosen = scene.choose().value();
+  REQUIRE(chosen.files.size() == 3);
+  CHECK(chosen.has_vm_key);
+  CHECK(chosen.files[0].entry.member == "protection-key.json");
+  CHECK(chosen.files[0].entry.key_name == kVm);
+  CHECK(chosen.files[0].entry.usage == "guest-state");
+  const base::Bytes newest =
+      base::read_file(scene.path("20250722192116/" + name), base::kMiB).value();
+  // Recipients of archives come first.
+  CHECK(chosen.files[0].entry.recipient == recovery_key(0).recipient().id());
+  CHECK(chosen.files[1].entry.recipient == recovery_key(1).recipient().id());
+  CHECK(chosen.files[1].text == base::as_text(newest));
+  CHECK(chosen.files[2].entry.key_name == kAttestationRootKey);
+  CHECK(chosen.files[2].entry.usage == "attestation-root");
+  CHECK(chosen.warnings.size() == 1);
+}
+
+TEST_CASE("a key of the VM that is of no use is refused", "[backup]") {
+  const auto refusal = [](const std::function<void(KeyScene&, std::string)>& write) {
+    KeyScene scene;
+    scene.write(std::string(kOther) + "_256.json");
+    write(scene, std::string(kVm) + "_256.json");
+    const auto chosen = scene.choose();
+    REQUIRE_FALSE(chosen);
+    CHECK(chosen.error().code() == base::ErrorCode::kRefused);
+    CHECK(chosen.error().places().back().name.ends_with("_256.json"));
+    return chosen.error().what();
+  };
+  CHECK(
+      refusal([](KeyScene& scene, const std::string& name) { scene.write(name, 2); }) ==
+      "the protection key is wrapped to a key that is no recipient of the "
+      "repository");
+  CHECK(refusal([](KeyScene& scene, const std::string& name) {
+          scene.write(name, 1, 24);
+        }) == "it is no wrapped key of 256 bits: it has 288 bytes, not 296");
+  CHECK_THAT(refusal([](KeyScene& scene, const std::string& name) {
+               scene.text(name,
+                          R"({"public-key": "AA==", "private-key": "AA==",
+                           "private-key-wrapping-info": {"key-name": "",
+                           "public-key": "", "enc": "NO_KEY_WRAP"}})");
+             }),
+             Catch::Matchers::Contains("plain"));
+  KeyScene none;
+  none.write(std::string(kOther) + "_256.json");
+  const ChosenKeys chosen = none.choose().value();
+  CHECK_FALSE(chosen.has_vm_key);
+  CHECK(chosen.files.empty());
+  CHECK(read_exported_keys({none.path("not there")}).error().code() ==
+        base::ErrorCode::kNotFound);
+}
+
+}  // namespace sealift::backup

@@ -1,0 +1,307 @@
+// VMs that Hyper-V exported, from the folder into the repository and back. What the
+// exports are made by reads docs/format alone: tests/integration/hyperv_export.py.
+#include <sys/stat.h>
+
+#include "base/byte_count.h"
+#include "base/filesystem.h"
+#include "base/strict_json.h"
+#include "base/subprocess.h"
+#include "tests/cli/command_line.h"
+#include "tests/support/hyperv_fixtures.h"
+
+namespace sealift::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kId = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42";
+constexpr const char* kKey =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+void must_run(const std::vector<std::string>& words) {
+  const auto done = base::run_program(words, std::chrono::seconds(60));
+  REQUIRE(done);
+  INFO(words.front() << ": " << done->output << done->error_output);
+  REQUIRE(done->exit_status == 0);
+}
+
+void make(std::vector<std::string> words) {
+  words.insert(words.begin(), {"/usr/bin/python3", SEALIFT_SOURCE_DIR
+                               "/tests/integration/hyperv_export.py"});
+  must_run(words);
+}
+
+const keyvault::RecoveryKey& moc_key() {
+  static const auto key = keyvault::RecoveryKey::generate(2048).value();
+  return key;
+}
+
+/// A host with a repository that knows moc.pem, and an export of one VM.
+class ExportScene {
+ public:
+  ExportScene() {
+    host.write_recovery_key(1);
+    host.write("moc.pem", base::as_text(moc_key().to_pem(nullptr).value().view()));
+    host.write("moc.pub.pem", moc_key().recipient().spki_pem());
+    REQUIRE(host.run({"keyvault", "init"}).status == 0);
+    const Outcome made =
+        host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                  "--recipient", host.path("moc.pub.pem")});
+    REQUIRE(made.status == 0);
+  }
+
+  void make_export(const std::string& state = "gsp-key") {
+    const std::string disks = host.path("export/Virtual Hard Disks");
+    fs::create_directories(disks);
+    must_run({"qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=1M",
+              disks + "/base.vhdx", "16M"});
+    must_run({"qemu-io", "-f", "vhdx", "-c", "write -q -P 0x41 2M 1M",
+              disks + "/base.vhdx"});
+    make({"child", disks + "/base.vhdx", disks + "/data disk.avhdx"});
+    make({"vm", host.path("export"), "--id", kId, "--name", "payroll", "--disk",
+          "DATA disk.avhdx", "--state", state});
+    make({"key", kKey, host.path("moc.pub.pem"),
+          host.path("keys/20251127201507/AES/" + std::string(kId) + "_256.json")});
+  }
+
+  Outcome back_up(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{
+        "backup",           "--hyperv-export", host.path("export"),
+        "--protection-key", host.path("keys"), "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    return host.run(words);
+  }
+
+  Outcome restore(const std::string& id, const std::string& folder,
+                  const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"restore",        id,
+                                   "--identity",     host.path("key-1.pem"),
+                                   "--to-directory", host.path(folder)};
+    words.insert(words.end(), more.begin(), more.end());
+    return host.run(words);
+  }
+
+  bool is_same(const std::string& a, const std::string& b) const {
+    return host.read(a) == host.read(b);
+  }
+
+  CommandLine host;
+};
+
+std::string id_of(const Outcome& outcome) {
+  CAPTURE(outcome.error);
+  REQUIRE(outcome.status == 0);
+  return base::Json::parse(outcome.output).at("id");
+}
+
+}  // namespace
+
+TEST_CASE("an exported VM goes into the repository and comes back", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const Outcome taken = scene.back_up();
+  const std::string id = id_of(taken);
+  const auto snapshot = base::Json::parse(taken.output);
+  CHECK(snapshot.at("vm") == "payroll");
+  CHECK(snapshot.at("vm_uuid") == kId);
+  CHECK(snapshot.at("verdict") == "complete");
+  CHECK(snapshot.at("kind") == "full");
+
+  const Outcome shown = scene.host.run({"show", id});
+  CHECK_THAT(shown.output, Contains("not provable off the cluster"));
+  CHECK_THAT(shown.output, Contains("key recipient 1 of 1"));
+  const Outcome verified =
+      scene.host.run({"verify", id, "--identity", scene.host.path("key-1.pem")});
+  CHECK(verified.status == 0);
+  CHECK_THAT(verified.output + verified.error, Contains("off the cluster"));
+
+  const Outcome restored = scene.restore(id, "back");
+  CAPTURE(restored.error);
+  REQUIRE(restored.status == 0);
+  const std::string machine = std::string("Virtual Machines/") +
+                              "0F3C2A64-9C1B-4E61-"
+                              "8D0A-5B1E7C0D9A42";
+  for (const std::string& name :
+       {machine + ".vmcx", machine + ".VMRS", machine + ".vmgs"}) {
+    CHECK(scene.is_same("export/" + name, "back/" + name));
+  }
+  const std::string child = "Virtual Hard Disks/data disk.avhdx";
+  const std::string before = scene.host.read("export/" + child);
+  const std::string after = scene.host.read("back/" + child);
+  CHECK(before.size() == after.size());
+  CHECK(before.find("stalestale") != std::string::npos);
+  CHECK(after.find("stalestale") == std::string::npos);
+  CHECK(scene.is_same("back/protection-key.json",
+                      "keys/20251127201507/AES/" + std::string(kId) + "_256.json"));
+  struct stat found {};
+  REQUIRE(::stat(scene.host.path("back/Virtual Machines").c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777U) == 0700);
+  CHECK_FALSE(fs::exists(scene.host.path("back/RUNBOOK.md")));
+  CHECK(scene.host.run({"restore", id, "--identity", scene.host.path("key-1.pem")})
+            .status != 0);
+
+  const std::string every = id_of(scene.back_up({"--every-byte"}));
+  REQUIRE(scene.restore(every, "every").status == 0);
+  CHECK(scene.is_same("export/" + child, "every/" + child));
+}
+
+TEST_CASE("its key is wrapped to the target's, with a runbook", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const std::string id = id_of(scene.back_up());
+  scene.host.write_recovery_key(2);
+  const std::vector<std::string> to{"--wrap-to", scene.host.path("key-2.pub.pem"),
+                                    "--wrapping-key-name", "wrap-1"};
+  const Outcome wrong = scene.restore(id, "back", to);
+  CHECK(wrong.status == 12);
+  CHECK_FALSE(fs::exists(scene.host.path("back")));
+  std::vector<std::string> with_key = to;
+  with_key.insert(with_key.end(), {"--key-identity", scene.host.path("moc.pem")});
+  const Outcome restored = scene.restore(id, "back", with_key);
+  CAPTURE(restored.error);
+  REQUIRE(restored.status == 0);
+  CHECK_THAT(restored.error, Contains("RUNBOOK.md"));
+  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  CHECK(said.at("vm_id") == kId);
+  CHECK(said.at("guest_state") == "GspKey");
+  CHECK(said.at("wrapping_key_name") == "wrap-1");
+  CHECK(said.at("files").size() == 5);
+  REQUIRE(said.at("keys").size() == 1);
+  const std::string path = said.at("keys")[0].at("path");
+  CHECK_THAT(path, EndsWith("/AES/" + std::string(kId) + "_256.json"));
+  const Outcome revealed = scene.host.run(
+      {"keyvault", "reveal", scene.host.path("back/" + path), "--identity",
+       scene.host.path("key-2.pem"), "--out", scene.host.path("plain")});
+  CHECK(revealed.status == 0);
+  CHECK(base::to_hex(base::as_bytes(scene.host.read("plain"))) == kKey);
+  // What belongs together is asked for together.
+  CHECK(scene.host
+            .run({"restore", id, "--identity", scene.host.path("key-1.pem"),
+                  "--wrap-to", scene.host.path("key-2.pub.pem")})
+            .status == 2);
+  CHECK(scene.restore(id, "other", {"--wrapping-key-name", "x"}).status == 2);
+}
+
+TEST_CASE("without its key an encrypted guest state is refused", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  fs::remove_all(scene.host.path("keys"));
+  fs::create_directory(scene.host.path("keys"));
+  scene.host.write("keys/other.json", "{}");
+  const Outcome refused = scene.back_up();
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("this VM can never start again from this backup"));
+  CHECK(base::Json::parse(refused.output).at("verdict") == "failed");
+  // Others need none.
+  for (const char* state : {"empty", "gsp-by-id"}) {
+    make({"vm", scene.host.path("export"), "--id", kId, "--name", "payroll", "--disk",
+          "data disk.avhdx", "--state", state, "--bios",
+          "2b701019-2816-4a85-9692-3981f1af4423"});
+    const Outcome taken = scene.back_up();
+    CAPTURE(state, taken.error);
+    CHECK(taken.status == 0);
+    const bool is_bound = taken.error.find("GspById") != std::string::npos;
+    CHECK(is_bound == (std::string(state) == "gsp-by-id"));
+  }
+}
+
+TEST_CASE("a differencing disk goes on from the snapshot before", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  static_cast<void>(id_of(scene.back_up()));
+  const std::string base_disk = "export/Virtual Hard Disks/base.vhdx";
+  const std::string base_before = scene.host.read(base_disk);
+  make({"child", scene.host.path(base_disk),
+        scene.host.path("export/Virtual Hard Disks/data disk.avhdx"), "--seed", "2"});
+  fs::rename(scene.host.path(base_disk), scene.host.path("aside"));
+  const Outcome second = scene.back_up();
+  const std::string id = id_of(second);
+  CHECK(base::Json::parse(second.output).at("kind") == "incremental");
+  CHECK(base::Json::parse(second.output).at("stored_bytes") < 4 * base::kMiB);
+  REQUIRE(scene.restore(id, "back").status == 0);
+  must_run({"qemu-img", "compare", scene.host.path("aside"),
+            scene.host.path("back/Virtual Hard Disks/base.vhdx")});
+  // A host that has no snapshot has nothing to go on from.
+  CommandLine other;
+  other.make_repository();
+  fs::remove_all(scene.host.path("export/Virtual Machines"));
+  make({"vm", scene.host.path("export"), "--id", kId, "--name", "payroll", "--disk",
+        "data disk.avhdx", "--state", "empty"});
+  const Outcome refused =
+      other.run({"backup", "--hyperv-export", scene.host.path("export")});
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("the parent of a differencing disk is not in"));
+}
+
+TEST_CASE("options of an export and of libvirt do not mix", "[cli]") {
+  ExportScene scene;
+  for (const char* other : {"--all", "--full", "--estimate", "--allow-incomplete"}) {
+    CHECK(scene.host.run({"backup", "--hyperv-export", "x", other}).status == 2);
+  }
+  CHECK(scene.host.run({"backup", "web-01", "--hyperv-export", "x"}).status == 2);
+  CHECK(scene.host.run({"backup", "web-01", "--every-byte"}).status == 2);
+  CHECK(scene.host.run({"backup", "web-01", "--protection-key", "x"}).status == 2);
+  CHECK(scene.host.run({"backup", "--hyperv-export", scene.host.path("none")}).status ==
+        10);
+  fs::create_directory(scene.host.path("empty"));
+  CHECK(
+      scene.host.run({"backup", "--hyperv-export", scene.host.path("empty")}).status ==
+      10);
+}
+
+TEST_CASE("Microsoft's files go through backup and restore", "[cli][fixtures]") {
+  const auto fixtures = support::hyperv_fixtures("");
+  if (!fixtures) return;
+  CommandLine host;
+  host.write_recovery_key(1);
+  const fs::path moc = *fixtures / "moc-generated";
+  REQUIRE(host.run({"keyvault", "init"}).status == 0);
+  REQUIRE(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                    "--recipient", (moc / "public.pem").string()})
+              .status == 0);
+  const std::string name = "7FB16FE7-00A0-476F-92B3-CCB98FD9525A";
+  const std::string folder = host.path("export/Virtual Machines");
+  fs::create_directories(folder);
+  fs::copy_file(*fixtures / "vmcx-generated" / (name + ".vmcx"),
+                folder + "/" + name + ".vmcx");
+  fs::copy_file(*fixtures / "hyperv/88D07DD7-705E-4A4F-BDAF-3418782784ED.VMRS",
+                folder + "/" + name + ".VMRS");
+  const base::Bytes state = support::gunzip(
+      *fixtures / "vmgs-generated/tvm-gspkey-HYPOTHETICAL-aeskw.vmgs.gz");
+  const Outcome inspected =
+      host.run({"vm", "inspect", "--json", folder + "/" + name + ".vmcx"});
+  const auto facts = base::Json::parse(inspected.output).at(0);
+  const std::string state_path = facts.at("guest_state");
+  host.write(
+      "export/Virtual Machines/" + state_path.substr(state_path.find_last_of('\\') + 1),
+      base::as_text(state));
+  for (const auto& drive : facts.at("drives")) {
+    const std::string path = drive.at("path");
+    must_run({"qemu-img", "create", "-q", "-f", "vhdx",
+              host.path("export/" + path.substr(path.find_last_of('\\') + 1)), "64M"});
+  }
+  const Outcome taken =
+      host.run({"backup", "--hyperv-export", host.path("export"), "--protection-key",
+                (moc / "root").string(), "--json"});
+  const std::string id = id_of(taken);
+  CHECK(base::Json::parse(taken.output).at("vm") == "tvm-payroll-01");
+  const Outcome restored = host.run(
+      {"restore", id, "--identity", host.path("key-1.pem"), "--to-directory",
+       host.path("back"), "--wrap-to", host.path("key-1.pub.pem"), "--key-identity",
+       (moc / "private.pem").string(), "--wrapping-key-name", "w"});
+  CAPTURE(restored.error);
+  CHECK(restored.status == 0);
+  must_run({"diff", "-r", "-x", "*.json", "-x", "RUNBOOK.md", "-x", "protection-keys",
+            host.path("export"), host.path("back")});
+  for (const auto& bad : fs::directory_iterator(moc / "bad")) {
+    // That one bit is wrong only who opens it can tell.
+    if (bad.path().filename().string().starts_with("flipped")) continue;
+    CAPTURE(bad.path());
+    CHECK(host.run({"backup", "--hyperv-export", host.path("export"),
+                    "--protection-key", bad.path().string()})
+              .status == 5);
+  }
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,213 @@
+// Which file of an export is of which VM, and what is missing: on files of no content.
+#include "vm/hyperv_export.h"
+
+#include <algorithm>
+
+#include "tests/support/catch.h"
+
+namespace sealift::vm {
+
+namespace {
+
+constexpr const char* kOne = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42";
+constexpr const char* kTwo = "1d3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a43";
+
+base::Uuid uuid(const std::string& text) { return base::Uuid::parse(text).value(); }
+
+InspectedFile file(const std::string& path, const std::string& type) {
+  InspectedFile made;
+  made.path = path;
+  made.type = type;
+  return made;
+}
+
+InspectedFile configuration(const std::string& path, const std::string& id,
+                            const std::vector<std::string>& disks) {
+  InspectedFile made = file(path, "hyperv-configuration");
+  HypervConfiguration vm;
+  vm.id = uuid(id);
+  vm.name = "vm " + id.substr(0, 2);
+  vm.bios_id = uuid(kTwo);
+  vm.guest_state_path = "C:\\vms\\" + id + ".vmgs";
+  for (const std::string& disk : disks) {
+    vm.drives.push_back({"controller0", 0, "VHD", "C:\\disks\\" + disk});
+  }
+  made.content = vm;
+  return made;
+}
+
+InspectedFile vmgs(const std::string& path, const Vmgs& state = {}) {
+  InspectedFile made = file(path, "vmgs");
+  made.content = state;
+  return made;
+}
+
+InspectedFile vmrs(const std::string& path) {
+  InspectedFile made = file(path, "hyperv-runtime-state");
+  made.content = SavedState{};
+  return made;
+}
+
+InspectedFile disk(const std::string& path, const std::string& id,
+                   const std::string& parent = {}) {
+  InspectedFile made = file(path, "vhdx");
+  Vhdx vhdx;
+  vhdx.data_write_id = uuid(id);
+  if (!parent.empty()) vhdx.parent = VhdxParent{uuid(parent), "C:\\disks\\base.vhdx"};
+  made.content = vhdx;
+  return made;
+}
+
+const std::string kDiskA = "00000000-0000-0000-0000-00000000000a";
+const std::string kDiskB = "00000000-0000-0000-0000-00000000000b";
+const std::string kDiskC = "00000000-0000-0000-0000-00000000000c";
+
+/// A VM in a folder as Export-VM makes it.
+std::vector<InspectedFile> exported(const std::string& folder, const std::string& id) {
+  const std::string machine = folder + "/Virtual Machines/" + id;
+  return {configuration(machine + ".vmcx", id, {"SYSTEM.vhdx"}),
+          vmgs(machine + ".VMGS"), vmrs(machine + ".vmrs"),
+          disk(folder + "/Virtual Hard Disks/system.vhdx", kDiskA)};
+}
+
+std::vector<std::string> words(const std::vector<HypervRemark>& remarks) {
+  std::vector<std::string> list;
+  for (const HypervRemark& remark : remarks) list.push_back(remark.words);
+  return list;
+}
+
+std::vector<std::string> paths(const HypervExport& found, const HypervVm& vm) {
+  std::vector<std::string> list;
+  for (const std::size_t at : vm.files) list.push_back(found.files[at].path.string());
+  std::ranges::sort(list);
+  return list;
+}
+
+using Words = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("an export of one VM is whole", "[vm]") {
+  const HypervExport found = sort_out_export(exported("/x", kOne));
+  REQUIRE(found.vms.size() == 1);
+  const HypervVm& vm = found.vms.front();
+  CHECK(vm.id == kOne);
+  CHECK(vm.name == "vm 0f");
+  CHECK(vm.files.size() == 4);
+  CHECK(vm.blockers.empty());
+  CHECK(vm.remarks.empty());
+  CHECK(vm.guest_state == 1U);
+  CHECK(found.unclaimed.empty());
+}
+
+TEST_CASE("what is missing is named", "[vm]") {
+  for (const auto& [gone, said] : std::vector<std::pair<std::size_t, std::string>>{
+           {1, "its guest state is not here: " + std::string(kOne) + ".vmgs"},
+           {2, "its runtime state is not here: " + std::string(kOne) + ".VMRS"},
+           {3, "a disk is not here: SYSTEM.vhdx"}}) {
+    auto files = exported("/x", kOne);
+    files.erase(files.begin() + static_cast<long>(gone));
+    CHECK(words(sort_out_export(files).vms.front().blockers) == Words{said});
+  }
+}
+
+TEST_CASE("what contradicts itself is named", "[vm]") {
+  auto files = exported("/x", kOne);
+  auto& vm = std::get<HypervConfiguration>(files[0].content);
+  vm.is_merge_pending = true;
+  vm.drives.push_back({"controller0", 1, "ISO", "C:\\install.iso"});
+  vm.drives.push_back({"controller0", 2, "PHYSICAL", "Disk 3"});
+  vm.drives.push_back({"controller0", 3, "VHD", "C:\\old.vhd"});
+  auto& state = std::get<Vmgs>(files[1].content);
+  state.is_torn = true;
+  state.bios_id = uuid(kOne);
+  state.gsp = GspState{{40, 40}, 0};
+  std::get<Vhdx>(files[3].content).has_log = true;
+  const HypervVm found = sort_out_export(files).vms.front();
+  CHECK(words(found.blockers) ==
+        Words{"a checkpoint's disk waits to be merged",
+              "a drive of type PHYSICAL cannot be carried: Disk 3",
+              "a disk is in the old format VHD, which is not read: old.vhd",
+              "it may have been copied while it was written to",
+              "it belongs to another BIOS GUID than its VM, " + std::string(kOne) +
+                  ".vmcx: the vTPM would be made anew"});
+  CHECK(words(found.remarks) ==
+        Words{"what lies in a drive is not carried: install.iso",
+              "the last boot broke off while it changed keys",
+              "it was not closed properly: its log waits"});
+  files = exported("/x", kOne);
+  files[2].has_waiting_changes = true;
+  CHECK_THAT(words(sort_out_export(files).vms.front().blockers).front(),
+             Catch::Matchers::StartsWith("changes wait in its replay log"));
+  files = exported("/x", kOne);
+  files[0].path = "/x/Virtual Machines/renamed.vmcx";
+  CHECK(words(sort_out_export(files).vms.front().blockers).front() ==
+        "its name is not the id of its VM, " + std::string(kOne));
+  files = exported("/x", kOne);
+  files[0].content = std::monostate();
+  files[0].refused = base::Error(base::ErrorCode::kCorrupt, "it is damaged");
+  const HypervVm damaged = sort_out_export(files).vms.front();
+  CHECK(words(damaged.blockers) == Words{"it is damaged"});
+  CHECK(damaged.id == kOne);
+}
+
+TEST_CASE("a chain is followed by GUIDs to its end", "[vm]") {
+  auto files = exported("/x", kOne);
+  files[3] = disk("/x/system.vhdx", kDiskC, kDiskB);
+  files.push_back(disk("/y/middle.avhdx", kDiskB, kDiskA));
+  HypervExport found = sort_out_export(files);
+  REQUIRE(found.absent_parents.size() == 1);
+  CHECK(found.absent_parents.front().child == 4);
+  CHECK(found.absent_parents.front().linkage.text() == kDiskA);
+  CHECK(found.vms.front().files.size() == 5);
+  files.push_back(disk("/y/elsewhere.vhdx", kDiskA));
+  found = sort_out_export(files);
+  CHECK(found.absent_parents.empty());
+  CHECK(found.vms.front().files.size() == 6);
+  CHECK(found.files[4].facts.back().text == "/y/elsewhere.vhdx");
+  // A ring has no end, and the search has.
+  files.back() = disk("/y/elsewhere.vhdx", kDiskA, kDiskC);
+  CHECK(sort_out_export(files).vms.front().files.size() == 6);
+}
+
+TEST_CASE("the files of two VMs are kept apart", "[vm]") {
+  auto files = exported("/x/one", kOne);
+  for (InspectedFile& other : exported("/x/two", kTwo)) files.push_back(other);
+  files.push_back(configuration(
+      "/x/two/Snapshots/ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42.vmcx", kTwo, {}));
+  files.push_back(disk("/x/stray.vhdx", kDiskC));
+  files.push_back(file("/x/keys/a.json", "wrapped-key"));
+  const HypervExport found = sort_out_export(files);
+  REQUIRE(found.vms.size() == 2);
+  CHECK(paths(found, found.vms[0]).size() == 4);
+  CHECK(paths(found, found.vms[0]).front().starts_with("/x/one/"));
+  CHECK(paths(found, found.vms[1]).size() == 5);
+  CHECK(paths(found, found.vms[1]).back().starts_with("/x/two/"));
+  CHECK(found.vms[1].blockers.empty());
+  REQUIRE(found.unclaimed.size() == 1);
+  CHECK(found.files[found.unclaimed.front()].path == "/x/stray.vhdx");
+}
+
+TEST_CASE("two VMs in one folder have the files that they name", "[vm]") {
+  std::vector<InspectedFile> files{
+      configuration("/x/" + std::string(kOne) + ".vmcx", kOne, {"a.vhdx"}),
+      configuration("/x/" + std::string(kTwo) + ".vmcx", kTwo, {"b.vhdx"})};
+  for (const char* id : {kOne, kTwo}) {
+    files.push_back(vmgs("/x/" + std::string(id) + ".vmgs"));
+    files.push_back(vmrs("/x/" + std::string(id) + ".VMRS"));
+  }
+  files.push_back(disk("/x/a.vhdx", kDiskA));
+  files.push_back(disk("/x/b.vhdx", kDiskB));
+  files.push_back(disk("/x/c.vhdx", kDiskC));
+  const HypervExport found = sort_out_export(files);
+  REQUIRE(found.vms.size() == 2);
+  for (const HypervVm& vm : found.vms) {
+    CHECK(vm.blockers.empty());
+    CHECK(vm.files.size() == 4);
+  }
+  CHECK(paths(found, found.vms[0]).back() == "/x/a.vhdx");
+  CHECK(paths(found, found.vms[1]).back() == "/x/b.vhdx");
+  CHECK(found.unclaimed.size() == 1);
+}
+
+}  // namespace sealift::vm
