@@ -15,7 +15,7 @@ std::string attribute(const archive::Component& component, const char* name) {
   return found == component.attributes.end() ? std::string() : found->second;
 }
 
-base::Error not_there(std::string why) {
+base::Error not_there(const std::string& why) {
   return base::Error(base::ErrorCode::kRefused,
                      "the parent of a differencing disk is not in the export")
       .because(why)
@@ -66,6 +66,7 @@ base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environme
   earlier.snapshot = snapshot->id;
   const auto& components = earlier.reader->manifest().components;
   std::vector<std::string> left;
+  left.reserve(wanted.size());
   for (const base::Uuid& id : wanted) left.push_back(id.text());
   std::set<std::string> seen;
   while (!left.empty()) {

@@ -119,7 +119,7 @@ base::Status parse(const base::Json& json, ExportDocument& document) {
   return parse_files(json, document);
 }
 
-base::Error not_what_it_was(const fs::path& path, std::string why) {
+base::Error not_what_it_was(const fs::path& path, const std::string& why) {
   return base::Error(base::ErrorCode::kRefused,
                      "a file is not what the export says of it")
       .because(why)

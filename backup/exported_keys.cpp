@@ -25,7 +25,7 @@ constexpr std::size_t kFolderDigits = 14;
 // "20250722192116": TvmBackupUtils names a folder for each export.
 std::string export_of(const fs::path& file) {
   for (const fs::path& part : file) {
-    const std::string name = part.string();
+    std::string name = part.string();
     if (name.size() == kFolderDigits &&
         name.find_first_not_of("0123456789") == std::string::npos) {
       return name;

@@ -31,10 +31,10 @@ std::string kind_of(const vm::InspectedFile& file) {
 
 // A name that is taken gets a number: two files of one name lie in two folders.
 std::string own_name(const fs::path& path, const std::string& kind,
-                     std::set<std::string>& taken) {
+                     std::set<std::pair<std::string, std::string>>& taken) {
   const std::string plain = vm::component_name(path);
   std::string name = plain;
-  for (int number = 2; !taken.insert(kind + " " + name).second; ++number) {
+  for (int number = 2; !taken.emplace(kind, name).second; ++number) {
     name = plain + "-" + std::to_string(number);
   }
   return name;
@@ -289,7 +289,7 @@ class HypervSnapshotTaker {
   const vm::HypervVm& vm_;
   const std::stop_token& stop_;
   base::Timestamp read_at_;
-  std::set<std::string> taken_names_;
+  std::set<std::pair<std::string, std::string>> taken_names_;  // Kind and name.
   std::vector<std::string> names_;      // Of the components of vm_.files.
   std::vector<std::string> continued_;  // Of disks of an earlier snapshot.
   TakenSnapshot taken_;

@@ -61,6 +61,7 @@ base::Result<std::vector<ExportDocument>> read_inventories(const fs::path& folde
     if (known.created <= document.created) known = std::move(document);
   }
   std::vector<ExportDocument> documents;
+  documents.reserve(newest.size());
   for (auto& [cluster, document] : newest) documents.push_back(std::move(document));
   return documents;
 }
@@ -89,7 +90,7 @@ base::Result<EscrowReport> escrow_keys(const fs::path& folder,
     }
   }
   for (const auto& [id, name] : without) {
-    report.without_key.push_back(name + " (" + id + ")");
+    report.without_key.push_back(std::string(name).append(" (").append(id).append(")"));
   }
   return report;
 }

@@ -63,6 +63,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const fs::path named = values.arguments().front();
   ASSIGN_OR_RETURN(const std::vector<fs::path> paths, choose(named));
   std::vector<vm::InspectedFile> files;
+  files.reserve(paths.size());
   for (const fs::path& path : paths) files.push_back(vm::inspect_or_refuse(path));
   // One file says nothing of what lies beside it.
   const bool is_alone = named == paths.front();

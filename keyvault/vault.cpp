@@ -170,6 +170,7 @@ base::Result<std::vector<std::string>> KeyVault::exported_keys() const {
   std::vector<std::string> names;
   ASSIGN_OR_RETURN(const std::vector<fs::path> entries,
                    entries_of(escrow_folder(folder_)));
+  names.reserve(entries.size());
   for (const fs::path& entry : entries) names.push_back(entry.filename().string());
   return names;
 }

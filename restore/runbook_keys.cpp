@@ -38,7 +38,7 @@ void write_invalid_version(Page& page, const Plan& plan) {
       "open with it.** Then, with the VM off, keep a copy, remove it, and import "
       "again:");
   std::vector<std::string> lines =
-      remove_key_keeping("\"C:\\Temp\\before-$vmId.json\"", own_key(plan));
+      remove_key_keeping(R"("C:\Temp\before-$vmId.json")", own_key(plan));
   lines.push_back(import_own_key(plan));
   page.powershell(lines);
 }

@@ -186,9 +186,9 @@ void write_variables(Page& page, const Plan& plan) {
       "the host that is to run the VM). Correct `$folder` and `$storage` first.");
   std::vector<std::string> lines{
       "$vmId    = " + powershell_text(plan.facts.vm_id),
-      "$folder  = 'C:\\ClusterStorage\\UserStorage_1\\sealift-" +
+      R"($folder  = 'C:\ClusterStorage\UserStorage_1\sealift-)" +
           short_id(plan.facts.snapshot) + "'  # this folder, on the host",
-      "$storage = 'C:\\ClusterStorage\\UserStorage_1'  # where the VM is to be",
+      R"($storage = 'C:\ClusterStorage\UserStorage_1'  # where the VM is to be)",
       "$new     = Join-Path $storage $vmId",
       "$vmcx    = " + powershell_in_folder(plan.facts.configuration),
   };
@@ -204,9 +204,9 @@ void write_variables(Page& page, const Plan& plan) {
              (plan.facts.wrapping_key_name.empty()
                   ? "  # type the name of the wrapping key"
                   : ""),
-         "$escrow  = 'C:\\Temp\\safe-1.moc.pem'  # public half of a Sealift recovery "
-         "key (2048 bits)",
-         "New-Item -ItemType Directory -Force C:\\Temp | Out-Null"});
+         std::string(R"($escrow  = 'C:\Temp\safe-1.moc.pem')") +
+             "  # public half of a Sealift recovery key (2048 bits)",
+         R"(New-Item -ItemType Directory -Force C:\Temp | Out-Null)"});
   }
   page.powershell(lines);
 }

@@ -124,14 +124,17 @@ void write_new_vm(Page& page, const Plan& plan) {
     lines.push_back("  (" + powershell_in_folder(plan.facts.disks[i]) + ")" +
                     (i + 1 < plan.facts.disks.size() ? "," : ""));
   }
-  lines.insert(lines.end(), {") | ForEach-Object { (Copy-Item -LiteralPath $_ "
-                             "-Destination $new -PassThru).FullName })",
-                             "New-VM -Name $vmName -Generation 2 -MemoryStartupBytes "
-                             "8GB -VHDPath $disks[0]  # the disk it boots from",
-                             "$disks | Select-Object -Skip 1 | ForEach-Object { "
-                             "Add-VMHardDiskDrive -VMName $vmName -Path $_ }",
-                             "Set-VMKeyProtector -VMName $vmName -NewLocalKeyProtector",
-                             "Enable-VMTPM -VMName $vmName"});
+  lines.insert(lines.end(),
+               {std::string(") | ForEach-Object { (Copy-Item -LiteralPath ") +
+                    "$_ -Destination $new -PassThru).FullName })",
+                std::string("New-VM -Name $vmName -Generation 2 ") +
+                    "-MemoryStartupBytes 8GB -VHDPath $disks[0]  # the disk "
+                    "it boots from",
+                std::string("$disks | Select-Object -Skip 1 | ") +
+                    "ForEach-Object { Add-VMHardDiskDrive -VMName $vmName "
+                    "-Path $_ }",
+                "Set-VMKeyProtector -VMName $vmName -NewLocalKeyProtector",
+                "Enable-VMTPM -VMName $vmName"});
   page.powershell(lines);
   page.text(
       "You see the VM in `Get-VM`, off. Attach only the newest file of a chain: an "

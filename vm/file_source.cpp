@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/filesystem.h"
 #include "vm/raw_reader.h"
@@ -29,7 +30,7 @@ FileStamp stamp(const struct stat& found) {
 class CountingReader final : public DiskReader {
  public:
   CountingReader(RawReader file, const std::vector<ByteRange>& counting)
-      : file_(file), counting_(counting) {}
+      : file_(std::move(file)), counting_(counting) {}
 
   base::Result<std::vector<Extent>> extents(std::uint64_t offset,
                                             std::uint64_t size) override {
