@@ -193,10 +193,16 @@ base::Result<ExportDocument> read_export_document(const fs::path& folder) {
   ASSIGN_OR_RETURN(const base::Json json, read_json(folder / kExportDocument, &bytes));
   ExportDocument document;
   document.digest = keyvault::sha256(bytes);
-  if (auto status = parse(json, document); !status) {
-    return std::move(status).error().at("file", (folder / kExportDocument).string());
+  const base::Status parsed = parse(json, document);
+  if (parsed) return document;
+  const base::Error& error = parsed.error();
+  if (error.code() == base::ErrorCode::kUnsupported) {
+    return base::Error(error).at("file", (folder / kExportDocument).string());
   }
-  return document;
+  return base::Error(base::ErrorCode::kCorrupt, "an export's document is malformed")
+      .because(error.what())
+      .at("file", (folder / kExportDocument).string())
+      .next("export the VM again");
 }
 
 base::Status check_export_files(const fs::path& folder, const ExportDocument& document,
