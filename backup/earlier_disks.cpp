@@ -17,8 +17,7 @@ std::string attribute(const archive::Component& component, const char* name) {
 
 base::Error not_there(const std::string& why) {
   return base::Error(base::ErrorCode::kRefused,
-                     "the parent of a differencing disk is not in the export")
-      .because(why)
+                     "the parent of a differencing disk is not in the export: " + why)
       .next("export the VM again, with all its disks");
 }
 
@@ -52,7 +51,7 @@ const catalog::Snapshot* newest_own(const std::vector<catalog::Snapshot>& snapsh
 
 base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environment,
                                               const base::Uuid& vm,
-                                              const std::vector<base::Uuid>& wanted) {
+                                              const std::vector<WantedDisk>& wanted) {
   EarlierDisks earlier;
   if (wanted.empty()) return earlier;
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
@@ -60,14 +59,15 @@ base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environme
   const catalog::Snapshot* const snapshot =
       newest_own(snapshots, environment.vault.signing_key().public_key().id());
   if (snapshot == nullptr) {
-    return not_there("and this host has no earlier snapshot of the VM");
+    return not_there(wanted.front().words +
+                     ", and this host has no earlier snapshot of the VM");
   }
   ASSIGN_OR_RETURN(earlier.reader, open_stored(environment, *snapshot));
   earlier.snapshot = snapshot->id;
   const auto& components = earlier.reader->manifest().components;
   std::vector<std::string> left;
   left.reserve(wanted.size());
-  for (const base::Uuid& id : wanted) left.push_back(id.text());
+  for (const WantedDisk& disk : wanted) left.push_back(disk.id.text());
   std::set<std::string> seen;
   while (!left.empty()) {
     const std::string id = left.back();
@@ -77,8 +77,8 @@ base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environme
       return component.kind == "disk" && attribute(component, vm::kDataWriteId) == id;
     });
     if (disk == components.end()) {
-      return not_there("nor in snapshot " + snapshot->id.hex() + ": data write GUID " +
-                       id);
+      return not_there(wanted.front().words + ", and snapshot " + snapshot->id.hex() +
+                       " does not hold what it needs, data write GUID " + id);
     }
     RETURN_IF_ERROR(must_be_stored(*earlier.reader, *disk, environment.catalog));
     earlier.disks.push_back(*disk);

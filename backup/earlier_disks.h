@@ -11,6 +11,12 @@
 
 namespace sealift::backup {
 
+/// A disk that is not in the export and on which one hangs that is.
+struct WantedDisk {
+  base::Uuid id;      ///< Its data-write GUID.
+  std::string words;  ///< "data.avhdx hangs on base.vhdx".
+};
+
 /// Disks of an earlier snapshot that a new one goes on with as they are.
 struct EarlierDisks {
   std::unique_ptr<archive::SnapshotReader> reader;  ///< Null: none is needed.
@@ -18,12 +24,12 @@ struct EarlierDisks {
   std::vector<archive::Component> disks;
 };
 
-/// The disk with this data-write GUID, and its parents up to the first, from the newest
+/// The disks that are wanted, and their parents up to the first, from the newest
 /// snapshot of the VM that this host took. Each frame of them is looked up.
 /// errors  kRefused: there is no such snapshot, it does not hold a disk that is needed,
 ///         or what it holds is not stored any more.  As catalog::Catalog::list().
 base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environment,
                                               const base::Uuid& vm,
-                                              const std::vector<base::Uuid>& wanted);
+                                              const std::vector<WantedDisk>& wanted);
 
 }  // namespace sealift::backup

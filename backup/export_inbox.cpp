@@ -1,6 +1,7 @@
 #include "backup/export_inbox.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/byte_count.h"
@@ -20,6 +21,7 @@ constexpr const char* kUnfinished = "sealift-export.unfinished";
 constexpr const char* kStored = "sealift-stored.json";
 constexpr std::uint64_t kDocumentLimit = 16 * base::kMiB;
 constexpr std::size_t kReadAtOnce = base::kMiB;
+constexpr std::size_t kLongestName = 255;
 constexpr mode_t kMode = 0644;  // Names and ids; nothing of the VM.
 
 bool is_there(const fs::path& path) {
@@ -30,7 +32,13 @@ bool is_there(const fs::path& path) {
 base::Result<base::Json> read_json(const fs::path& path, base::Bytes* bytes) {
   ASSIGN_OR_RETURN(base::Bytes content, base::read_file(path, kDocumentLimit));
   ASSIGN_OR_RETURN(const std::string text, keyvault::read_field_text(content));
-  ASSIGN_OR_RETURN(base::Json json, base::parse_strict_json(text));
+  auto json = base::parse_strict_json(text);
+  if (!json) {
+    return base::Error(base::ErrorCode::kCorrupt, "an export's document is malformed")
+        .because(json.error().what())
+        .at("file", path.string())
+        .next("export the VM again");
+  }
   if (bytes != nullptr) *bytes = std::move(content);
   return json;
 }
@@ -54,6 +62,11 @@ base::Result<std::vector<fs::path>> folders_in(const fs::path& folder) {
     if (entry->symlink_status(failure).type() == fs::file_type::directory) {
       folders.push_back(entry->path());
     }
+  }
+  if (failure == std::errc::not_a_directory) {
+    return base::Error(base::ErrorCode::kRefused, "an export is a folder, this is none")
+        .at("file", folder.string())
+        .next("name the folder that Export-VM wrote");
   }
   if (failure == std::errc::no_such_file_or_directory) {
     return base::Error(base::ErrorCode::kNotFound, "the export is not there")
@@ -115,6 +128,12 @@ base::Status parse(const base::Json& json, ExportDocument& document) {
   ASSIGN_OR_RETURN(document.host, base::json_string(json, "host"));
   ASSIGN_OR_RETURN(document.host_build, base::json_string(json, "host_build"));
   ASSIGN_OR_RETURN(document.created, base::json_string(json, "created"));
+  for (const std::string* text :
+       {&document.cluster, &document.host, &document.host_build}) {
+    if (text->size() <= kLongestName) continue;
+    return base::Error(base::ErrorCode::kCorrupt, "a name has more than 255 bytes");
+  }
+  RETURN_IF_ERROR(base::Timestamp::parse_stored(document.created));
   RETURN_IF_ERROR(parse_inventory(json, document));
   return parse_files(json, document);
 }
@@ -161,7 +180,10 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
                                          const archive::RepositoryId& repository) {
   ExportFolders found;
   ASSIGN_OR_RETURN(const std::vector<fs::path> below, folders_in(folder));
-  if (is_there(folder / kExportDocument)) {
+  const auto is_finished = [](const fs::path& place) {
+    return is_there(place / kExportDocument) && !is_there(place / kUnfinished);
+  };
+  if (is_finished(folder)) {
     found.is_inbox = true;
     (is_stored(folder, repository) ? found.stored : found.finished).push_back(folder);
     return found;
@@ -173,7 +195,7 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
               " is there; one that broke off is to be removed");
   }
   for (const fs::path& part : below) {
-    if (is_there(part / kExportDocument)) {
+    if (is_finished(part)) {
       (is_stored(part, repository) ? found.stored : found.finished).push_back(part);
       found.is_inbox = true;
     } else {
@@ -203,6 +225,22 @@ base::Result<ExportDocument> read_export_document(const fs::path& folder) {
       .because(error.what())
       .at("file", (folder / kExportDocument).string())
       .next("export the VM again");
+}
+
+base::Result<std::vector<ExportDocument>> read_inventories(const fs::path& folder) {
+  std::map<std::string, ExportDocument> newest;
+  ASSIGN_OR_RETURN(std::vector<fs::path> folders, folders_in(folder));
+  folders.push_back(folder);
+  for (const fs::path& place : folders) {
+    if (!is_there(place / kExportDocument)) continue;
+    ASSIGN_OR_RETURN(ExportDocument document, read_export_document(place));
+    ExportDocument& known = newest[document.cluster];
+    if (known.created <= document.created) known = std::move(document);
+  }
+  std::vector<ExportDocument> documents;
+  documents.reserve(newest.size());
+  for (auto& [cluster, document] : newest) documents.push_back(std::move(document));
+  return documents;
 }
 
 base::Status check_export_files(const fs::path& folder, const ExportDocument& document,

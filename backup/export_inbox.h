@@ -54,6 +54,12 @@ struct ExportDocument {
 /// errors  kNotFound: there is none.  kCorrupt: it is not as it should be.  kIo.
 base::Result<ExportDocument> read_export_document(const std::filesystem::path& folder);
 
+/// The newest of each cluster among the exports at and below `folder`, stored before or
+/// not.
+/// errors  As read_export_document(), of any of them.
+base::Result<std::vector<ExportDocument>> read_inventories(
+    const std::filesystem::path& folder);
+
 /// Reads every file that the document names and compares size and SHA-256; each of
 /// `used` must be among them.
 /// errors  kRefused: one is missing, or not what it was.  kInterrupted, kIo.

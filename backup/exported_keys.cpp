@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -62,7 +63,7 @@ base::Status read_content(ExportedKey& key) {
         .because(wrapping_key.error().what());
   }
   key.wrapped_to = wrapping_key->id();
-  const bool is_rsa = key.size > kVmKeyBits;
+  const bool is_rsa = key.size > kVmKeyBits || key.name == kAttestationRootKey;
   const std::size_t expected = wrapping_key->modulus_size() + kWrappedVmKey;
   if (!is_rsa && key.json.wrapped.size() != expected) {
     return base::Error(base::ErrorCode::kCorrupt,
@@ -98,9 +99,6 @@ const std::vector<keyvault::Recipient>* list_with(
   return nullptr;
 }
 
-// The newest for each recipient, in the order in which the repository names them.
-using Newest = std::map<std::pair<bool, std::size_t>, const ExportedKey*>;
-
 base::Error stranger(const ExportedKey& key) {
   return base::Error(base::ErrorCode::kRefused,
                      "the protection key is wrapped to a key that is no recipient of "
@@ -113,33 +111,89 @@ base::Error stranger(const ExportedKey& key) {
       .next("`sealift keyvault inspect FILE` says what the file is wrapped to");
 }
 
-base::Status add(const ExportedKey& key, const archive::RepositoryDocument& repository,
-                 Newest& newest) {
-  if (key.refused) {
-    base::Error error = *key.refused;
-    return base::Error(base::ErrorCode::kRefused, error.what())
-        .because(error.cause())
-        .at("file", key.path.string());
+// Why a key is of no use, if so.
+std::optional<base::Error> fault_of(const ExportedKey& key,
+                                    const archive::RepositoryDocument& repository) {
+  if (!key.refused) {
+    if (is_recipient(repository, key.wrapped_to)) return std::nullopt;
+    return stranger(key);
   }
-  std::size_t place = 0;
-  const auto* const list = list_with(repository, key.wrapped_to, place);
-  if (list == nullptr) return stranger(key);
-  const ExportedKey*& known = newest[{list == &repository.key_recipients, place}];
-  if (known == nullptr || known->exported <= key.exported) known = &key;
-  return base::Done{};
+  const base::Error& error = *key.refused;
+  base::Error fault(base::ErrorCode::kRefused, error.what());
+  fault.at("file", key.path.string());
+  for (const std::string& step : error.next_steps()) fault.next(step);
+  return std::move(fault).because(error.cause());
 }
+
+// What the operator named first, then what was exported last.
+bool comes_before(const ExportedKey* one, const ExportedKey* other) {
+  if (one->is_named != other->is_named) return one->is_named;
+  return one->exported > other->exported;
+}
+
+base::Error cannot_tell(const ExportedKey& one, const ExportedKey& other) {
+  return base::Error(base::ErrorCode::kRefused,
+                     "there are two keys of the VM, and nothing says which is newer")
+      .at("file", other.path.string())
+      .at("file", one.path.string())
+      .next("name the right one with --protection-key FILE, or keep it alone");
+}
+
+using Place = std::pair<bool, std::size_t>;  // For keys alone; place in the list.
+
+/// The best for each recipient, in the order in which the repository names them.
+class BestKeys {
+ public:
+  explicit BestKeys(const archive::RepositoryDocument& repository)
+      : repository_(repository) {}
+
+  /// `keys` of one name.
+  base::Status choose(std::vector<const ExportedKey*> keys) {
+    std::ranges::stable_sort(keys, comes_before);
+    for (const ExportedKey* key : keys) {
+      auto fault = fault_of(*key, repository_);
+      if (fault && best_.empty()) return std::move(*fault);
+      if (fault) continue;
+      std::size_t place = 0;
+      const bool is_for_keys_alone =
+          list_with(repository_, key->wrapped_to, place) == &repository_.key_recipients;
+      const auto [known, is_first] =
+          best_.try_emplace(Place{is_for_keys_alone, place}, key);
+      const ExportedKey& best = *known->second;
+      if (is_first || comes_before(&best, key) || best.text == key->text) continue;
+      return cannot_tell(best, *key);
+    }
+    return base::Done{};
+  }
+
+  void take(const char* usage, ChosenKeys& chosen) const;
+
+ private:
+  const archive::RepositoryDocument& repository_;
+  std::map<Place, const ExportedKey*> best_;
+};
 
 std::string member_name(std::size_t number) {
   return number == 0 ? "protection-key.json"
                      : "protection-key." + std::to_string(number + 1) + ".json";
 }
 
-void take(const Newest& newest, const char* usage, ChosenKeys& chosen) {
-  for (const auto& [place, key] : newest) {
+void BestKeys::take(const char* usage, ChosenKeys& chosen) const {
+  for (const auto& [place, key] : best_) {
     chosen.files.push_back({{member_name(chosen.files.size()), key->wrapped_to,
                              key->name, usage, key->json.encoding},
                             key->text});
   }
+}
+
+std::vector<const ExportedKey*> keys_of(
+    const std::vector<ExportedKey>& keys,
+    const std::function<bool(const ExportedKey&)>& is_wanted) {
+  std::vector<const ExportedKey*> wanted;
+  for (const ExportedKey& key : keys) {
+    if (is_wanted(key)) wanted.push_back(&key);
+  }
+  return wanted;
 }
 
 }  // namespace
@@ -161,7 +215,9 @@ base::Result<std::vector<ExportedKey>> read_exported_keys(
       continue;
     }
     ASSIGN_OR_RETURN(const std::vector<fs::path> files, vm::list_key_files(path));
-    for (const fs::path& file : files) keys.push_back(read_key(file, false));
+    for (const fs::path& file : files) {
+      if (vm::is_exported_key(file)) keys.push_back(read_key(file, false));
+    }
   }
   return keys;
 }
@@ -191,19 +247,22 @@ std::vector<std::string> names_of_other_keys(const std::vector<ExportedKey>& key
 base::Result<ChosenKeys> choose_keys(const std::vector<ExportedKey>& keys,
                                      const std::string& vm_id,
                                      const archive::RepositoryDocument& repository) {
-  Newest of_vm;
-  Newest of_root;
-  for (const ExportedKey& key : keys) {
-    if (is_key_of(key, vm_id)) {
-      RETURN_IF_ERROR(add(key, repository, of_vm));
-    } else if (key.name == kAttestationRootKey) {
-      RETURN_IF_ERROR(add(key, repository, of_root));
-    }
-  }
+  BestKeys of_vm(repository);
+  const auto own =
+      keys_of(keys, [&](const ExportedKey& key) { return is_key_of(key, vm_id); });
+  RETURN_IF_ERROR(of_vm.choose(own));
+  BestKeys of_root(repository);
+  const auto root = of_root.choose(keys_of(
+      keys, [](const ExportedKey& key) { return key.name == kAttestationRootKey; }));
   ChosenKeys chosen;
-  chosen.has_vm_key = !of_vm.empty();
-  take(of_vm, "guest-state", chosen);
-  take(of_root, "attestation-root", chosen);
+  chosen.has_vm_key = !own.empty();
+  of_vm.take("guest-state", chosen);
+  of_root.take("attestation-root", chosen);
+  if (!root) {
+    chosen.warnings.push_back(
+        std::string(kAttestationRootKey) +
+        " is of no use as it was exported: " + root.error().what());
+  }
   for (const std::string& name : names_of_other_keys(keys)) {
     chosen.warnings.push_back("the key vault holds another RSA key, " + name +
                               ": a wrapping key that was left there is in the way of "

@@ -29,7 +29,8 @@ struct ExportedKey {
   std::optional<base::Error> refused;  ///< Why it is no wrapped key.
 };
 
-/// Of each of `given`: the file, or all .json files in the folder and below.
+/// Of each of `given`: the file, or every .json file in the folder and below that has
+/// the form of an exported key.
 /// errors  kNotFound: it is not there, or there is no key in it.  kRefused: more than
 ///         10,000 files.  kIo.
 base::Result<std::vector<ExportedKey>> read_exported_keys(
@@ -57,9 +58,11 @@ struct ChosenKeys {
 };
 
 /// The newest key of the VM for each recipient, in the recipients' order, then the
-/// attestation root key the same way.
+/// attestation root key the same way. One that the operator named comes before what was
+/// found; one that is of no use does no harm if a newer one of the same name is.
 /// errors  kRefused: a key of this VM is wrapped to no recipient of the repository, is
-///         no AES-256 key, or was not wrapped at all; names the file.
+///         no AES-256 key, or was not wrapped at all; or two differ and nothing says
+///         which is newer; names the file.
 base::Result<ChosenKeys> choose_keys(const std::vector<ExportedKey>& keys,
                                      const std::string& vm_id,
                                      const archive::RepositoryDocument& repository);

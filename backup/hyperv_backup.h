@@ -37,10 +37,12 @@ struct ExportOutcome {
 
 struct HypervOutcome {
   std::vector<VmOutcome> vms;
-  std::vector<ExportOutcome> exports;  ///< Those that came through an inbox.
+  std::vector<ExportOutcome> exports;  ///< Those of an inbox that left nothing out.
   std::vector<std::string> warnings;   ///< Of no VM that is backed up here.
-  /// Trusted Launch VMs of the cluster whose key its key vault does not hold.
+  /// Trusted Launch VMs of the clusters whose key their key vaults do not hold, by the
+  /// newest inventory in the inbox.
   std::vector<std::string> without_key;
+  bool has_leftovers = false;  ///< Files of an inbox's export that are of no VM.
 };
 
 /// Of each VM in the folder a snapshot, or the reasons why not: one that is not whole,

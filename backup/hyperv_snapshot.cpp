@@ -18,10 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kNeverAgain =
-    "the export holds no protection key of this VM: this VM can never start again from "
-    "this backup";
-
 std::string kind_of(const vm::InspectedFile& file) {
   if (std::holds_alternative<vm::Vhdx>(file.content)) return "disk";
   if (std::holds_alternative<vm::Vmgs>(file.content)) return "guest-state";
@@ -52,15 +48,10 @@ class HypervSnapshotTaker {
         stop_(stop) {}
 
   base::Result<TakenSnapshot> take() {
-    ASSIGN_OR_RETURN(
-        const ChosenKeys keys,
-        choose_keys(scene_.keys, vm_.id, environment_.repository.document()));
-    RETURN_IF_ERROR(must_be_whole(keys));
+    ASSIGN_OR_RETURN(const WholeExport whole, check_export(environment_, scene_, vm_));
     ASSIGN_OR_RETURN(const base::Uuid id, base::Uuid::parse(vm_.id));
     ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, id));
-    ASSIGN_OR_RETURN(const EarlierDisks earlier,
-                     find_earlier_disks(environment_, id, absent_parents()));
-    note_remarks(keys);
+    note_remarks(whole.keys);
     ASSIGN_OR_RETURN(const archive::ArchiveId drawn, archive::ArchiveWriter::draw_id());
     read_at_ = environment_.clock.now();
     ASSIGN_OR_RETURN(
@@ -70,51 +61,17 @@ class HypervSnapshotTaker {
             environment_.vault.signing_key(), environment_.catalog, drawn, read_at_,
             archive_options(environment_, request_.volume_size)));
     RETURN_IF_ERROR(store_files(*writer));
-    RETURN_IF_ERROR(go_on_with(earlier, *writer));
+    RETURN_IF_ERROR(go_on_with(whole.earlier, *writer));
     RETURN_IF_ERROR(must_be_unchanged());
     ASSIGN_OR_RETURN(
         taken_.committed,
-        commit_snapshot(environment_, *writer, manifest(keys, earlier), keys.files));
+        commit_snapshot(environment_, *writer, manifest(whole.keys, whole.earlier),
+                        whole.keys.files));
     return std::move(taken_);
   }
 
  private:
   const vm::InspectedFile& file(std::size_t at) const { return scene_.found.files[at]; }
-
-  std::string path_below(const fs::path& path) const {
-    return path.lexically_relative(scene_.folder).generic_string();
-  }
-
-  // All that is missing or contradicts itself, at once.
-  base::Status must_be_whole(const ChosenKeys& keys) const {
-    const bool lacks_key =
-        needs_key(guest_state_of(scene_.found, vm_)) && !keys.has_vm_key;
-    if (vm_.blockers.empty() && !lacks_key) return base::Done{};
-    base::Error error(base::ErrorCode::kRefused,
-                      lacks_key && vm_.blockers.empty()
-                          ? kNeverAgain
-                          : "the export is not whole, and nothing of it was stored");
-    error.at("folder", scene_.folder.string());
-    for (const vm::HypervRemark& blocker : vm_.blockers) {
-      error.next(blocker.file.filename().string() + ": " + blocker.words +
-                 (blocker.next.empty() ? "" : "; " + blocker.next));
-    }
-    if (!lacks_key) return error;
-    if (!vm_.blockers.empty()) error.next(kNeverAgain);
-    error.next("export its key with Export-MocKey, named " + vm_.id +
-               "_256.json, and give it with --protection-key");
-    return error;
-  }
-
-  std::vector<base::Uuid> absent_parents() const {
-    std::vector<base::Uuid> linkages;
-    for (const vm::AbsentParent& absent : scene_.found.absent_parents) {
-      if (std::ranges::binary_search(vm_.files, absent.child)) {
-        linkages.push_back(absent.linkage);
-      }
-    }
-    return linkages;
-  }
 
   void note_remarks(const ChosenKeys& keys) {
     for (const vm::HypervRemark& remark : vm_.remarks) {
@@ -141,7 +98,7 @@ class HypervSnapshotTaker {
   std::map<std::string, std::string> attributes_of(
       const vm::InspectedFile& file) const {
     std::map<std::string, std::string> attributes{
-        {archive::kExportPath, path_below(file.path)}};
+        {archive::kExportPath, path_below(scene_, file.path)}};
     if (const auto* disk = std::get_if<vm::Vhdx>(&file.content)) {
       attributes[vm::kDataWriteId] = disk->data_write_id.text();
       if (disk->parent) attributes[vm::kParentLinkage] = disk->parent->linkage.text();
@@ -150,10 +107,9 @@ class HypervSnapshotTaker {
       attributes[vm::kProtection] = protection_word(*state);
     } else if (const auto* saved = std::get_if<vm::SavedState>(&file.content)) {
       attributes[vm::kSavedMemory] = saved->has_memory ? "yes" : "no";
-    } else {
-      const bool is_own = file.path == this->file(vm_.configuration).path;
-      attributes[vm::kExportRole] = is_own ? vm::kRoleOfVm : vm::kRoleOfCheckpoint;
     }
+    attributes[vm::kExportRole] =
+        vm::is_of_checkpoint(file.path) ? vm::kRoleOfCheckpoint : vm::kRoleOfVm;
     return attributes;
   }
 
@@ -192,7 +148,7 @@ class HypervSnapshotTaker {
                                environment_.repository.document().settings.chunk_size,
                                limits.jobs, pace, progress_of(name), stop_));
     auto attributes = attributes_of(file);
-    if (kind == "config" && attributes[vm::kExportRole] == vm::kRoleOfVm) {
+    if (file.path == this->file(vm_.configuration).path) {
       add_facts_of_vm(attributes);
     }
     return component->finish(std::move(attributes));
@@ -218,7 +174,6 @@ class HypervSnapshotTaker {
 
   base::Status go_on_with(const EarlierDisks& earlier, archive::ArchiveWriter& writer) {
     for (const archive::Component& disk : earlier.disks) {
-      if (is_in_export(disk)) continue;
       const std::string name = own_name(disk.name, "disk", taken_names_);
       ASSIGN_OR_RETURN(const archive::TreeView tree, earlier.reader->view(disk));
       ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
@@ -229,15 +184,6 @@ class HypervSnapshotTaker {
     return base::Done{};
   }
 
-  bool is_in_export(const archive::Component& disk) const {
-    const auto id = disk.attributes.find(vm::kDataWriteId);
-    return std::ranges::any_of(vm_.files, [&](std::size_t at) {
-      const auto* const other = std::get_if<vm::Vhdx>(&file(at).content);
-      return other != nullptr && id != disk.attributes.end() &&
-             other->data_write_id.text() == id->second;
-    });
-  }
-
   base::Status must_be_unchanged() const {
     ASSIGN_OR_RETURN(const std::vector<fs::path> now,
                      vm::list_hyperv_files(scene_.folder));
@@ -245,10 +191,13 @@ class HypervSnapshotTaker {
     if (!std::ranges::equal(now, before, {}, {}, &vm::InspectedFile::path)) {
       return vm::changed_meanwhile().at("folder", scene_.folder.string());
     }
-    for (const std::size_t at : vm_.files) {
-      ASSIGN_OR_RETURN(const vm::FileStamp stamp, vm::stamp_of(file(at).path));
-      if (stamp == file(at).stamp) continue;
-      return vm::changed_meanwhile().at("file", file(at).path.string());
+    for (std::size_t at = 0; at < before.size(); ++at) {
+      const bool is_used =
+          before[at].type == "wrapped-key" || std::ranges::binary_search(vm_.files, at);
+      if (!is_used) continue;
+      ASSIGN_OR_RETURN(const vm::FileStamp stamp, vm::stamp_of(before[at].path));
+      if (stamp == before[at].stamp) continue;
+      return vm::changed_meanwhile().at("file", before[at].path.string());
     }
     return base::Done{};
   }

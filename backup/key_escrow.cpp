@@ -15,12 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What is in the folder besides: another file's member says so soonest.
-bool is_no_key(const ExportedKey& key) {
-  const std::string file = key.path.filename().string();
-  return file.starts_with("sealift-");
-}
-
 base::Result<EscrowedKey> keep(const ExportedKey& key,
                                const archive::RepositoryDocument& repository,
                                keyvault::KeyVault& vault) {
@@ -50,39 +44,22 @@ base::Result<EscrowedKey> keep(const ExportedKey& key,
   return kept;
 }
 
-/// The newest inventory of each cluster.
-base::Result<std::vector<ExportDocument>> read_inventories(const fs::path& folder) {
-  ASSIGN_OR_RETURN(const std::vector<fs::path> files, vm::list_key_files(folder));
-  std::map<std::string, ExportDocument> newest;
-  for (const fs::path& file : files) {
-    if (file.filename() != kExportDocument) continue;
-    ASSIGN_OR_RETURN(ExportDocument document, read_export_document(file.parent_path()));
-    ExportDocument& known = newest[document.cluster];
-    if (known.created <= document.created) known = std::move(document);
-  }
-  std::vector<ExportDocument> documents;
-  documents.reserve(newest.size());
-  for (auto& [cluster, document] : newest) documents.push_back(std::move(document));
-  return documents;
-}
-
 }  // namespace
 
 base::Result<EscrowReport> escrow_keys(const fs::path& folder,
                                        const archive::RepositoryDocument& repository,
                                        keyvault::KeyVault& vault) {
   EscrowReport report;
+  ASSIGN_OR_RETURN(const std::vector<ExportDocument> inventories,
+                   read_inventories(folder));
+  report.has_inventory = !inventories.empty();
   ASSIGN_OR_RETURN(const std::vector<ExportedKey> keys, read_exported_keys({folder}));
   for (const ExportedKey& key : keys) {
-    if (is_no_key(key)) continue;
     ASSIGN_OR_RETURN(EscrowedKey kept, keep(key, repository, vault));
     report.keys.push_back(std::move(kept));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> held, vault.exported_keys());
   std::set<std::pair<std::string, std::string>> without;
-  ASSIGN_OR_RETURN(const std::vector<ExportDocument> inventories,
-                   read_inventories(folder));
-  report.has_inventory = !inventories.empty();
   for (const ExportDocument& document : inventories) {
     for (const InventoryVm& vm : document.inventory) {
       if (!vm.is_trusted_launch || std::ranges::binary_search(held, vm.id)) continue;

@@ -32,6 +32,7 @@ class HypervRun {
     ASSIGN_OR_RETURN(given_keys_, read_exported_keys(request_.keys));
     RETURN_IF_ERROR(given_keys_must_be_read());
     note_folders(folders);
+    if (folders.is_inbox) note_inventories();
     for (const fs::path& folder : folders.finished) {
       auto status = back_up_export(folder, folders.is_inbox);
       if (status) continue;
@@ -84,21 +85,42 @@ class HypervRun {
     ExportOutcome through_inbox;
     through_inbox.folder = folder;
     ASSIGN_OR_RETURN(const std::vector<fs::path> paths, vm::list_hyperv_files(folder));
+    // Looked at first: what changes from here on is noticed.
+    RETURN_IF_ERROR(look_at_files(paths, scene));
     if (is_inbox) {
       ASSIGN_OR_RETURN(const ExportDocument document, read_export_document(folder));
       RETURN_IF_ERROR(check_export_files(folder, document, paths, stop_));
       take_over(document, scene);
       through_inbox.said = document.digest;
     }
-    RETURN_IF_ERROR(look_at_files(paths, scene));
     RETURN_IF_ERROR(name_given_keys(scene, is_inbox));
     for (const vm::HypervVm& vm : scene.found.vms) {
       through_inbox.places.push_back(outcome_.vms.size());
       outcome_.vms.push_back(stop_.stop_requested() ? not_begun(vm.name)
                                                     : back_up(scene, vm));
     }
-    if (is_inbox) outcome_.exports.push_back(std::move(through_inbox));
+    const bool is_all = scene.found.unclaimed.empty();
+    if (is_inbox && is_all) outcome_.exports.push_back(std::move(through_inbox));
+    outcome_.has_leftovers = outcome_.has_leftovers || (is_inbox && !is_all);
     return base::Done{};
+  }
+
+  // Said at every run, whether an export is new or not.
+  void note_inventories() {
+    const auto documents = read_inventories(folder_);
+    if (!documents) {
+      outcome_.warnings.push_back("the inventories in the inbox cannot be read: " +
+                                  documents.error().what());
+      outcome_.has_leftovers = true;
+      return;
+    }
+    for (const ExportDocument& document : documents.value()) {
+      for (const InventoryVm& vm : document.inventory) {
+        if (vm.has_key || !vm.is_trusted_launch) continue;
+        outcome_.without_key.push_back(
+            std::string(vm.name).append(" (").append(vm.id).append(")"));
+      }
+    }
   }
 
   void take_over(const ExportDocument& document, ExportScene& scene) {
@@ -106,12 +128,6 @@ class HypervRun {
     if (!document.host.empty()) scene.host = document.host;
     scene.host_build = document.host_build;
     scene.exported = document.created;
-    for (const InventoryVm& vm : document.inventory) {
-      if (vm.has_key || !vm.is_trusted_launch) continue;
-      const std::string words = vm.name + " (" + vm.id + ")";
-      auto& known = outcome_.without_key;
-      if (std::ranges::find(known, words) == known.end()) known.push_back(words);
-    }
   }
 
   base::Status look_at_files(const std::vector<fs::path>& paths, ExportScene& scene) {
@@ -138,29 +154,39 @@ class HypervRun {
     return base::Done{};
   }
 
-  // A file whose name says nothing is for the one VM that is there.
+  // A file whose name says nothing is for the one VM that is there and has no other.
   base::Status name_given_keys(ExportScene& scene, bool is_inbox) {
     const auto& vms = scene.found.vms;
-    for (ExportedKey& key : scene.keys) {
-      if (!key.is_named || key.name == kAttestationRootKey || is_other_key(key))
-        continue;
-      const bool is_of_one = std::ranges::any_of(
+    const auto is_of_one = [&](const ExportedKey& key) {
+      return std::ranges::any_of(
           vms, [&](const vm::HypervVm& vm) { return is_key_of(key, vm.id); });
-      if (is_of_one) continue;
-      if (vms.size() == 1 && !base::Uuid::is_uuid(key.name)) {
-        outcome_.warnings.push_back(key.path.string() +
-                                    " does not say by its name which VM it is for: it "
-                                    "is taken for " +
-                                    vms.front().name);
-        key.name = vms.front().id;
-        continue;
+    };
+    const bool has_key = std::ranges::any_of(scene.keys, is_of_one);
+    for (ExportedKey& key : scene.keys) {
+      const bool is_clear = !key.is_named || key.name == kAttestationRootKey ||
+                            is_other_key(key) || is_of_one(key);
+      if (is_clear) continue;
+      const bool says_a_vm = base::Uuid::is_uuid(key.name);
+      if (says_a_vm && is_inbox) continue;  // It may be for another export's.
+      if (says_a_vm) {
+        return base::Error(base::ErrorCode::kRefused,
+                           "the protection key is named after another VM")
+            .at("protection key", key.path.string())
+            .next("give the key of " + vms.front().name + ": " + vms.front().id +
+                  "_256.json");
       }
-      if (is_inbox) continue;  // It may be for another export's.
-      return base::Error(base::ErrorCode::kRefused,
-                         "the protection key is named after another VM")
-          .at("protection key", key.path.string())
-          .next("give the key of " + vms.front().name + ": " + vms.front().id +
-                "_256.json");
+      if (is_inbox || has_key || vms.size() > 1) {
+        return base::Error(base::ErrorCode::kRefused,
+                           "the name of the protection key does not say which VM it "
+                           "is for")
+            .at("protection key", key.path.string())
+            .next("name the file as it was exported: VM-id_256.json");
+      }
+      outcome_.warnings.push_back(key.path.string() +
+                                  " does not say by its name which VM it is for: it is "
+                                  "taken for " +
+                                  vms.front().name);
+      key.name = vms.front().id;
     }
     return base::Done{};
   }

@@ -1,5 +1,7 @@
 #include "backup/snapshot_commit.h"
 
+#include <malloc.h>
+
 #include "backup/fresh_catalog.h"
 
 namespace sealift::backup {
@@ -9,9 +11,12 @@ archive::ArchiveOptions archive_options(const BackupEnvironment& environment,
   archive::ArchiveOptions options;
   options.volume_size = volume_size;
   options.on_volume = [&environment](const archive::ObjectInfo& volume) {
-    return static_cast<bool>(environment.catalog.add_own_volume(
+    const bool is_known = static_cast<bool>(environment.catalog.add_own_volume(
         environment.repository, environment.keys,
         environment.vault.signing_key().public_key().id(), volume));
+    // Each time another thread does it, in an arena of its own, which glibc keeps.
+    ::malloc_trim(0);
+    return is_known;
   };
   return options;
 }

@@ -92,7 +92,10 @@ base::Status write_all(const KeyFiles& files, const keyvault::RecoveryKey& key,
 void say_what_to_do(const Session& session, const KeyFiles& files, unsigned bits,
                     bool is_protected) {
   const auto name = [](const fs::path& file) { return base::printable(file.string()); };
-  session.say("wrote " + name(files.private_key) + " (private: opens every backup)");
+  const bool is_for_keys = bits < kDefaultBits;
+  session.say("wrote " + name(files.private_key) +
+              (is_for_keys ? " (private: opens keys that Azure Local exported)"
+                           : " (private: opens every backup)"));
   session.say("wrote " + name(files.public_key) +
               " (for `sealift repo init --recipient`)");
   session.say("wrote " + name(files.moc_key) + " (for Azure Local's Export-MocKey)");
@@ -101,7 +104,7 @@ void say_what_to_do(const Session& session, const KeyFiles& files, unsigned bits
         "the private key has no passphrase: whoever reads the file has the key");
     session.say("  (--passphrase-file FILE protects a new one, - asks for it here)");
   }
-  if (bits < kDefaultBits) {
+  if (is_for_keys) {
     session.warn(
         "2048 bits will do for Export-MocKey, not for archives: give `repo init` a key "
         "of 3072 bits too");

@@ -1,10 +1,11 @@
 // sealift restore: bring a VM back.  Manual: docs/man/sealift-restore.1
+#include <algorithm>
 #include <array>
 
 #include "base/byte_count.h"
 #include "cli/commands.h"
+#include "cli/key_identity.h"
 #include "cli/open.h"
-#include "cli/passphrase.h"
 #include "cli/progress.h"
 #include "cli/restore_plan_text.h"
 #include "cli/select_snapshot.h"
@@ -20,6 +21,7 @@ namespace {
 namespace options = boost::program_options;
 
 constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
+constexpr std::string_view kHyperv = "hyper-v";
 
 void add_options(options::options_description& described) {
   const auto text = [](const char* name) {
@@ -42,8 +44,7 @@ void add_options(options::options_description& described) {
       "cluster's wrapping key, and write a runbook");
   add("wrapping-key-name", text("NAME"), "the name of that key in its key vault");
   add("target-cluster", text("NAME"), "the cluster that it goes to, for the runbook");
-  add("key-identity", text("KEY.pem"),
-      "the recovery key that Azure Local's keys are wrapped to, if not --identity");
+  add_key_identity_options(described);
 }
 
 base::Error not_together(const char* one, const char* other) {
@@ -55,8 +56,8 @@ base::Status check_words(const Session& session, const Values& values) {
   if (!session.chosen().identity) return load_identity(session).error();
   constexpr std::array<const char*, 4> kToCluster{"storage-dir", "allow-element",
                                                   "start", "dry-run"};
-  constexpr std::array<const char*, 3> kWithWrapTo{"wrapping-key-name",
-                                                   "target-cluster", "key-identity"};
+  constexpr std::array<const char*, 4> kWithWrapTo{
+      "wrapping-key-name", "target-cluster", "key-identity", "key-passphrase-file"};
   if (values.has("to-directory")) {
     for (const char* other : kToCluster) {
       if (values.has(other)) return not_together("to-directory", other);
@@ -80,18 +81,28 @@ struct Wrapping {
   std::optional<restore::WrapTarget> target;
 };
 
+bool knows(const archive::RepositoryDocument& repository,
+           const archive::RecipientId& id) {
+  const auto is_it = [&id](const keyvault::Recipient& one) { return one.id() == id; };
+  return std::ranges::any_of(repository.recipients, is_it) ||
+         std::ranges::any_of(repository.key_recipients, is_it);
+}
+
 base::Result<Wrapping> read_wrapping(const Session& session, const Values& values,
+                                     const archive::RepositoryDocument& repository,
                                      const keyvault::RecoveryKey& identity) {
   Wrapping wrapping;
   const auto file = values.one("wrap-to");
   if (!file) return wrapping;
-  if (const auto key = values.one("key-identity")) {
-    ASSIGN_OR_RETURN(wrapping.identity, keyvault::RecoveryKey::load(
-                                            *key, passphrase_source(session, *key)));
-  }
+  ASSIGN_OR_RETURN(wrapping.identity, load_key_identity(session, values));
   ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(*file, kPemLimit));
   auto target = keyvault::Recipient::parse_pem(pem);
   if (!target) return std::move(target).error().at("file", *file);
+  if (knows(repository, target->id())) {
+    session.warn(base::printable(*file) +
+                 " is a recovery key of this repository, not a cluster's wrapping key: "
+                 "no cluster can import what is wrapped to it");
+  }
   const std::string name = values.one("wrapping-key-name").value_or("");
   if (base::printable(name) != name) {
     return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
@@ -154,10 +165,22 @@ void say_restored(const Session& session, const restore::RestorePlan& plan,
               " start --domain " + shell_word(base::printable(plan.vm_name)));
 }
 
+base::Error not_of_libvirt(const catalog::Snapshot& snapshot) {
+  return base::Error(base::ErrorCode::kRefused,
+                     "a VM that Hyper-V exported cannot be restored on libvirt")
+      .at("vm", vm_label(snapshot))
+      .next(
+          "get its files and a runbook for the target cluster: --to-directory DIR "
+          "--wrap-to DEST.pub.pem");
+}
+
 base::Result<ExitStatus> restore_to_cluster(const Session& session,
                                             const Values& values,
                                             restore::RestoreEnvironment environment,
                                             const restore::RestoreRequest& request) {
+  ASSIGN_OR_RETURN(const std::string platform,
+                   restore::platform_of(environment, request.snapshot));
+  if (platform == kHyperv) return not_of_libvirt(request.snapshot);
   ASSIGN_OR_RETURN(const vm::Connection connection,
                    vm::connect(session.chosen().connect));
   environment.connection = &connection;
@@ -190,8 +213,11 @@ base::Result<ExitStatus> restore_to_folder(const Session& session, const Values&
                                            restore::RestoreEnvironment environment,
                                            const catalog::Snapshot& snapshot) {
   const std::string folder = *values.one("to-directory");
+  ASSIGN_OR_RETURN(const std::string platform,
+                   restore::platform_of(environment, snapshot));
   ASSIGN_OR_RETURN(Wrapping wrapping,
-                   read_wrapping(session, values, environment.identity));
+                   read_wrapping(session, values, environment.repository.document(),
+                                 environment.identity));
   if (wrapping.identity) wrapping.target->identity = &*wrapping.identity;
   Progress progress(session);
   environment.progress = [&](const std::string& words) { progress.show(words); };
@@ -208,6 +234,11 @@ base::Result<ExitStatus> restore_to_folder(const Session& session, const Values&
   session.output() << base::printable(vm_label(snapshot)) << ": the files of snapshot "
                    << short_id(snapshot.id) << " are in " << base::printable(folder)
                    << "\n";
+  if (!wrapping.target && platform == kHyperv) {
+    session.say(
+        "its protection keys are still wrapped to the recovery key: --wrap-to and the "
+        "target's wrapping key make them fit to be imported, with a runbook");
+  }
   if (wrapping.target) {
     session.say("read " + base::printable(folder) +
                 "/RUNBOOK.md before anything is started on the target");

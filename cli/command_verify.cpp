@@ -3,6 +3,7 @@
 
 #include "base/byte_count.h"
 #include "cli/commands.h"
+#include "cli/key_identity.h"
 #include "cli/open.h"
 #include "cli/progress.h"
 #include "cli/select_snapshot.h"
@@ -17,6 +18,7 @@ constexpr int kHighestLevel = 3;
 
 void add_options(boost::program_options::options_description& described) {
   described.add_options()("all", "every snapshot; so does naming none");
+  add_key_identity_options(described);
 }
 
 const char* words_for(int level) {
@@ -98,7 +100,8 @@ base::Json to_json(const Found& found) {
 // An interruption ends the run; anything else is found out about every snapshot.
 base::Result<std::vector<Found>> verify_all(
     const Session& session, const OpenRepository& open,
-    const std::vector<catalog::Snapshot>& snapshots) {
+    const std::vector<catalog::Snapshot>& snapshots,
+    const std::optional<keyvault::RecoveryKey>& key_identity) {
   ASSIGN_OR_RETURN(const archive::RepositoryKeys* const keys, keys_of(open));
   std::vector<Found> all;
   Progress progress(session);
@@ -106,7 +109,8 @@ base::Result<std::vector<Found>> verify_all(
     progress.show("verifying " + short_id(snapshot.id) + " of " + vm_label(snapshot));
     auto report = restore::verify_snapshot(
         open.repository, *keys, *open.catalog, snapshot,
-        open.identity ? &*open.identity : nullptr, session.surroundings().stop);
+        open.identity ? &*open.identity : nullptr, session.surroundings().stop,
+        key_identity ? &*key_identity : nullptr);
     progress.clear();
     if (report) {
       if (!session.wants_json()) print(session, report.value());
@@ -137,11 +141,14 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
     return base::Error(base::ErrorCode::kUsage,
                        "snapshots are named, and --all is given too");
   }
+  ASSIGN_OR_RETURN(const std::optional<keyvault::RecoveryKey> key_identity,
+                   load_key_identity(session, values));
   ASSIGN_OR_RETURN(const OpenRepository open,
                    open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    choose(session, open, values));
-  ASSIGN_OR_RETURN(const std::vector<Found> all, verify_all(session, open, snapshots));
+  ASSIGN_OR_RETURN(const std::vector<Found> all,
+                   verify_all(session, open, snapshots, key_identity));
   std::vector<base::Error> errors;
   if (values.arguments().empty()) errors = open.skipped;
   errors.insert(errors.end(), open.losses.begin(), open.losses.end());
@@ -172,7 +179,8 @@ const Command kVerify{
         "Checks snapshots and says which level of proof was reached:\n"
         "  1  signatures and sums of every volume, byte for byte\n"
         "  2  every chunk opened, and its id fits       (with --identity)\n"
-        "  3  the protection key opens the guest state  (with --identity)\n"
+        "  3  the protection key opens the guest state  (with --identity; of a VM of\n"
+        "     Azure Local this cannot be proven off the cluster)\n"
         "SNAPSHOT is an id or the start of one, VM, VM@latest or VM@TIME. What is\n"
         "damaged is named, with exit status 3.\n",
     .examples = "  sealift verify web-01@latest --identity safe-1.pem\n",

@@ -60,10 +60,13 @@ base::Result<ExitStatus> back_up_exports(const Session& session,
     if (failure) session.report(*failure);
     failure = std::move(noted).error().at("export", exported.folder.string());
   }
-  ASSIGN_OR_RETURN(const ExitStatus status, answer_backup(session, outcome->vms));
-  if (failure) return std::move(*failure);
+  auto answered = answer_backup(session, outcome->vms);
+  if (failure && answered) return std::move(*failure);
+  if (failure) session.report(*failure);
+  if (!answered) return answered;
   if (outcome->vms.empty()) session.say("no export is new");
-  return outcome->without_key.empty() ? status : ExitStatus::kNotEverything;
+  const bool is_all = outcome->without_key.empty() && !outcome->has_leftovers;
+  return is_all ? answered : ExitStatus::kNotEverything;
 }
 
 }  // namespace sealift::cli

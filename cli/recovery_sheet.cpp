@@ -106,7 +106,13 @@ std::string commands(const SheetFacts& facts) {
          "\n\nsealift list --identity KEY.pem\n"
          "sealift verify VM --identity KEY.pem\n"
          "sealift restore VM --identity KEY.pem --dry-run\n"
-         "sealift restore VM --identity KEY.pem --start\n";
+         "sealift restore VM --identity KEY.pem --start\n" +
+         (facts.key_recipients.empty()
+              ? ""
+              : "\n# a VM of Azure Local: its files, and a runbook for the target\n"
+                "sealift restore VM --identity KEY.pem --key-identity KEY-OF-KEYS.pem "
+                "\\\n"
+                "    --to-directory DIR --wrap-to WRAPPING-KEY.pem\n");
 }
 
 }  // namespace

@@ -170,8 +170,11 @@ base::Result<std::vector<std::string>> KeyVault::exported_keys() const {
   std::vector<std::string> names;
   ASSIGN_OR_RETURN(const std::vector<fs::path> entries,
                    entries_of(escrow_folder(folder_)));
-  names.reserve(entries.size());
-  for (const fs::path& entry : entries) names.push_back(entry.filename().string());
+  for (const fs::path& entry : entries) {
+    // A run that was killed may leave an empty folder.
+    ASSIGN_OR_RETURN(const std::vector<fs::path> kept, entries_of(entry));
+    if (!kept.empty()) names.push_back(entry.filename().string());
+  }
   return names;
 }
 

@@ -39,8 +39,8 @@ using ChainLock = base::FileDescriptor;
 /// A folder (0700) of files (0600). Never holds a plaintext protection key.
 ///   signing-key.pem                    Ed25519, PKCS#8
 ///   trusted/NAME.pem                   signers from elsewhere
-///   escrow/NAME/SHA-256.json           keys that a cluster's key vault exported,
-///   wrapped repositories/ID/repository.json    the pinned document, byte for byte
+///   escrow/NAME/SHA-256.json           wrapped keys of clusters (`keyvault escrow`)
+///   repositories/ID/repository.json    the pinned document, byte for byte
 ///   repositories/ID/repository-key     32 bytes
 ///   repositories/ID/head               "SEQUENCE DIGEST\n": remembers what storage may
 ///                                      lose

@@ -69,8 +69,13 @@ class Handover {
     facts_.vm_id = manifest_.vm_uuid;
     facts_.snapshot = snapshot.id.hex();
     facts_.created = manifest_.created;
-    facts_.source_cluster = manifest_.cluster;
-    facts_.source_host = manifest_.host;
+    // Of an export that was made by hand nothing says where, or when.
+    const std::string exported = fact(manifest_.consistency, "exported");
+    if (const auto time = base::Timestamp::parse_stored(exported)) {
+      facts_.created = time.value();
+      facts_.source_cluster = manifest_.cluster;
+      facts_.source_host = manifest_.host;
+    }
     facts_.host_build = fact(manifest_.versions, "windows");
     facts_.guest_state = GuestStateProtection::kAbsent;
     facts_.wrapping_key_name = target.key_name;
@@ -90,15 +95,15 @@ class Handover {
  private:
   void note(const archive::Component& component) {
     const std::string path = attribute(component, archive::kExportPath);
-    if (component.kind == "disk") {
-      facts_.disks.push_back(path);
-    } else if (component.kind == "guest-state") {
+    if (component.kind == "disk") facts_.disks.push_back(path);
+    if (attribute(component, vm::kExportRole) != vm::kRoleOfVm) return;
+    if (component.kind == "guest-state") {
       guest_state_ = attribute(component, vm::kProtection);
       facts_.guest_state = protection_of(guest_state_);
     } else if (component.kind == "runtime-state") {
       facts_.has_saved_memory =
           facts_.has_saved_memory || attribute(component, vm::kSavedMemory) == "yes";
-    } else if (attribute(component, vm::kExportRole) == vm::kRoleOfVm) {
+    } else if (component.kind == "config") {
       facts_.configuration = path;
       facts_.bios_id = attribute(component, vm::kBiosId);
       facts_.left_wrapping_keys = split_names(attribute(component, vm::kOtherKeys));
@@ -172,7 +177,7 @@ class Handover {
                     {"vm_name", manifest_.vm_name},
                     {"snapshot", facts_.snapshot},
                     {"created", manifest_.created.text()},
-                    {"source_cluster", manifest_.cluster},
+                    {"source_cluster", facts_.source_cluster},
                     {"bios_id", facts_.bios_id},
                     {"guest_state", guest_state_},
                     {"configuration", facts_.configuration},

@@ -18,10 +18,9 @@ struct HandoverFile {
 /// for them; sealift-restore.json for scripts/azure-local/Import-SealiftVM.ps1; and
 /// RUNBOOK.md.
 ///
-/// errors  kRefused: the VM is not Hyper-V's, or the wrapping key is named like a key
-/// of
-///         the set.  kWrongKey: target.identity opens no key of the VM.  kCorrupt: a
-///         key is damaged.
+/// errors  kRefused: the VM is not Hyper-V's, or a key of the set is named like the
+///         wrapping key.  kWrongKey: target.identity opens no key of the VM.
+///         kCorrupt: a key is damaged.
 base::Result<std::vector<HandoverFile>> make_handover(
     const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
     const WrapTarget& target);

@@ -82,6 +82,11 @@ class PreparedRestore {
   virtual base::Status run(std::stop_token stop) = 0;
 };
 
+/// "libvirt" or "hyper-v", as the snapshot's manifest says.
+/// errors  kCorrupt, kIo: there is no manifest to be read.
+base::Result<std::string> platform_of(const RestoreEnvironment& environment,
+                                      const catalog::Snapshot& snapshot);
+
 /// Every signature, key, name, path and collision is looked at first, and the
 /// protection key is proved to open the guest state. errors  kCorrupt, kWrongKey,
 /// kHypervisor, kIo: there is no plan to be made.

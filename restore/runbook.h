@@ -34,7 +34,7 @@ struct RunbookFacts {
   std::string vm_id;     ///< Lower case; also the name of the key that opens the VM.
   std::string snapshot;  ///< Its id, hex.
   base::Timestamp created;
-  std::string source_cluster;
+  std::string source_cluster;  ///< Empty: not recorded, and so is the host.
   std::string source_host;
   std::string host_build;          ///< Empty: not recorded.
   std::string configuration;       ///< The .vmcx, below the folder.

@@ -11,8 +11,11 @@ constexpr const char* kNameAndBuild =
 }  // namespace
 
 void write_old_host(Page& page, const Plan& plan) {
-  page.text("Is host " + code(plan.facts.source_host) + " of cluster " +
-            code(plan.facts.source_cluster) + " still there, with its Windows?");
+  page.text(plan.facts.source_cluster.empty()
+                ? "Is the host that it ran on still there, with its Windows?"
+                : "Is host " + code(plan.facts.source_host) + " of cluster " +
+                      code(plan.facts.source_cluster) +
+                      " still there, with its Windows?");
   page.powershell({kNameAndBuild});
   page.text(
       "You see that name on the host that you mean to use. **Yes**: do the steps to " +

@@ -64,12 +64,13 @@ void write_wrapping_key(Page& page, const Plan& plan) {
       "table above), bring its public half to the desk, restore again, and go on "
       "there:");
   page.powershell({new_wrapping_key(), get_wrapping_key()});
-  page.shell({"sealift restore " + shell_text(short_id(plan.facts.snapshot)) +
-                  " --identity safe-1.pem --to-directory NEW-FOLDER \\",
-              "    --wrap-to sealift-wrap.pem --wrapping-key-name " +
-                  (plan.facts.wrapping_key_name.empty()
-                       ? "NAME"
-                       : shell_text(plan.facts.wrapping_key_name))});
+  page.shell(
+      {"sealift restore " + shell_text(short_id(plan.facts.snapshot)) +
+           " --identity safe-1.pem --key-identity moc-1.pem \\",
+       "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem --wrapping-key-name " +
+           (plan.facts.wrapping_key_name.empty()
+                ? "NAME"
+                : shell_text(plan.facts.wrapping_key_name))});
   if (plan.place == Place::kSame) {
     page.text("On the cluster that it came from you need this only if " +
               plan.step(Step::kVault) + " finds the VM's key missing.");
@@ -98,9 +99,9 @@ void write_vault(Page& page, const Plan& plan) {
       "only:");
   page.powershell({export_key(own_key(plan), "C:\\Temp\\in-vault.json")});
   page.shell(
-      {"sealift keyvault reveal in-vault.json --identity safe-1.pem --out "
+      {"sealift keyvault reveal in-vault.json --identity moc-1.pem --out "
        "/dev/shm/vault.key",
-       "sealift keyvault reveal protection-key.json --identity safe-1.pem --out "
+       "sealift keyvault reveal protection-key.json --identity moc-1.pem --out "
        "/dev/shm/snapshot.key",
        "cmp /dev/shm/vault.key /dev/shm/snapshot.key && echo same; rm "
        "/dev/shm/vault.key /dev/shm/snapshot.key"});

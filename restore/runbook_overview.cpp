@@ -204,7 +204,7 @@ void write_variables(Page& page, const Plan& plan) {
              (plan.facts.wrapping_key_name.empty()
                   ? "  # type the name of the wrapping key"
                   : ""),
-         std::string(R"($escrow  = 'C:\Temp\safe-1.moc.pem')") +
+         std::string(R"($escrow  = 'C:\Temp\moc-1.moc.pem')") +
              "  # public half of a Sealift recovery key (2048 bits)",
          R"(New-Item -ItemType Directory -Force C:\Temp | Out-Null)"});
   }

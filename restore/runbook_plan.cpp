@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "vm/hyperv_files.h"
+
 namespace sealift::restore::runbook {
 
 namespace {
@@ -19,8 +21,13 @@ bool is_same_name(std::string_view one, std::string_view other) {
 }
 
 Place place_of(const RunbookFacts& facts) {
-  if (facts.target_cluster.empty()) return Place::kNotSaid;
-  return facts.target_cluster == facts.source_cluster ? Place::kSame : Place::kOther;
+  if (facts.target_cluster.empty() || facts.source_cluster.empty()) {
+    return Place::kNotSaid;
+  }
+  // Windows' names: the case of their letters says nothing.
+  return vm::lower_case(facts.target_cluster) == vm::lower_case(facts.source_cluster)
+             ? Place::kSame
+             : Place::kOther;
 }
 
 bool collides(const RunbookFacts& facts) {

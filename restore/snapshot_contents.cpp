@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "restore/restore.h"
 #include "restore/volume_checks.h"
 
 namespace sealift::restore {
@@ -23,6 +24,15 @@ base::Result<std::unique_ptr<archive::SnapshotReader>> open_snapshot(
                                     place.locator);
   if (reader) return reader;
   return std::move(reader).error().at("snapshot", snapshot.id.hex());
+}
+
+base::Result<std::string> platform_of(const RestoreEnvironment& environment,
+                                      const catalog::Snapshot& snapshot) {
+  ASSIGN_OR_RETURN(const archive::Volume last,
+                   open_believed(environment.repository, snapshot.last_volume));
+  ASSIGN_OR_RETURN(const archive::ParsedManifest parsed,
+                   archive::open_manifest(last, environment.keys));
+  return parsed.manifest.platform;
 }
 
 base::Result<std::vector<std::string>> volumes_of(const archive::SnapshotReader& reader,

@@ -13,6 +13,8 @@ namespace sealift::restore {
 
 namespace {
 
+constexpr std::size_t kVmKeySize = 32;  // Bytes of an AES-256 key.
+
 base::Status open_every_chunk(const archive::SnapshotReader& reader,
                               archive::SegmentChecks& checks, VerifyReport& report,
                               const std::stop_token& stop) {
@@ -48,35 +50,51 @@ base::Error not_opened(const base::Error& failure) {
       .next("choose another snapshot from `sealift list`; this VM would not unlock");
 }
 
-// Of a Hyper-V VM: its key unwraps, and that is as far as it goes off the cluster.
+// Whether the recovery key opens the key, and a VM's own is one of AES-256.
+base::Status open_exported_key(const archive::ProtectionKeyEntry& entry,
+                               const std::string& text,
+                               const keyvault::RecoveryKey& identity) {
+  ASSIGN_OR_RETURN(const keyvault::KeyJson json,
+                   keyvault::parse_key_json(base::as_bytes(text)));
+  ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
+                   keyvault::unwrap_protection_key(json, identity));
+  if (entry.usage != "guest-state" || opened.key.size() == kVmKeySize) {
+    return base::Done{};
+  }
+  return base::Error(base::ErrorCode::kCorrupt,
+                     "it has " + std::to_string(opened.key.size()) + " bytes, not 32");
+}
+
+// Of a Hyper-V VM: its keys unwrap, and that is as far as it goes off the cluster.
 base::Status look_at_exported_keys(const archive::SnapshotReader& reader,
                                    const keyvault::RecoveryKey& identity,
                                    VerifyReport& report) {
   const auto& entries = reader.manifest().protection_keys;
-  report.reason =
-      "whether the protection key opens the guest state cannot be proven "
-      "off the cluster";
-  if (entries.empty()) report.reason = "the guest state needs no protection key";
+  if (entries.empty()) {
+    report.reason = "the guest state needs no protection key";
+    return base::Done{};
+  }
+  std::size_t opened = 0;
   for (std::size_t at = 0; at < entries.size(); ++at) {
     if (entries[at].recipient != identity.recipient().id()) continue;
-    auto unwraps = [&]() -> base::Status {
-      ASSIGN_OR_RETURN(const keyvault::KeyJson json,
-                       keyvault::parse_key_json(
-                           base::as_bytes(reader.protection_keys()[at].second)));
-      RETURN_IF_ERROR(keyvault::unwrap_protection_key(json, identity));
-      return base::Done{};
-    }();
-    if (!unwraps) {
+    const auto status =
+        open_exported_key(entries[at], reader.protection_keys()[at].second, identity);
+    if (!status) {
       return base::Error(base::ErrorCode::kCorrupt,
-                         "the recovery key does not open a protection key that is "
-                         "wrapped to it")
+                         "a protection key is not what its name and its wrapping say")
           .at("member", entries[at].member)
-          .because(unwraps.error().what())
+          .because(status.error().what())
           .next("choose another snapshot from `sealift list`, or export the key again");
     }
-    report.reason = "the protection key was unwrapped; " + report.reason;
-    break;
+    ++opened;
   }
+  report.reason =
+      (opened == 0
+           ? "no protection key was tried: they are wrapped to another recovery "
+             "key, --key-identity"
+           : std::to_string(opened) + " of " + std::to_string(entries.size()) +
+                 " protection keys were unwrapped") +
+      std::string("; that one opens the guest state cannot be proven off the cluster");
   return base::Done{};
 }
 
@@ -112,6 +130,7 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
 
 base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
                        const keyvault::RecoveryKey* identity,
+                       const keyvault::RecoveryKey* key_identity,
                        const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, report.snapshot, identity));
@@ -130,7 +149,8 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
   }
   report.level = 2;
   if (reader->manifest().platform == "hyper-v") {
-    return look_at_exported_keys(*reader, *identity, report);
+    return look_at_exported_keys(
+        *reader, key_identity != nullptr ? *key_identity : *identity, report);
   }
   return prove_guest_state(*reader, *identity, report);
 }
@@ -142,11 +162,12 @@ base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository
                                            const catalog::Catalog& catalog,
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
-                                           const std::stop_token& stop) {
+                                           const std::stop_token& stop,
+                                           const keyvault::RecoveryKey* key_identity) {
   VerifyReport report;
   report.snapshot = snapshot;
-  base::Status status =
-      verify_to(report, SnapshotPlace{repository, keys, catalog}, identity, stop);
+  base::Status status = verify_to(report, SnapshotPlace{repository, keys, catalog},
+                                  identity, key_identity, stop);
   if (status) return report;
   return std::move(status).error().at("snapshot", snapshot.id.hex());
 }

@@ -24,13 +24,14 @@ struct VerifyReport {
   std::string reason;
 };
 
-/// `identity` null: level 1, and that every chunk the maps name has a place.
+/// identity      Null: level 1, and that every chunk the maps name has a place.
+/// key_identity  What Azure Local's keys are wrapped to, where it is not `identity`;
+///               may be null.
 /// errors  kCorrupt with volume, member and component; kWrongKey; kInterrupted.
-base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
-                                           const archive::RepositoryKeys& keys,
-                                           const catalog::Catalog& catalog,
-                                           const catalog::Snapshot& snapshot,
-                                           const keyvault::RecoveryKey* identity,
-                                           const std::stop_token& stop);
+base::Result<VerifyReport> verify_snapshot(
+    const archive::Repository& repository, const archive::RepositoryKeys& keys,
+    const catalog::Catalog& catalog, const catalog::Snapshot& snapshot,
+    const keyvault::RecoveryKey* identity, const std::stop_token& stop,
+    const keyvault::RecoveryKey* key_identity = nullptr);
 
 }  // namespace sealift::restore

@@ -4,7 +4,7 @@
 
 namespace sealift::vm {
 
-/// Of a config: "vm", or "checkpoint".
+/// Of every component: "vm", or "checkpoint".
 constexpr const char* kExportRole = "role";
 constexpr const char* kRoleOfVm = "vm";
 constexpr const char* kRoleOfCheckpoint = "checkpoint";

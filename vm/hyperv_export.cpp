@@ -1,6 +1,7 @@
 #include "vm/hyperv_export.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace sealift::vm {
@@ -25,15 +26,7 @@ std::string ending(std::string_view name) {
 // A checkpoint has a configuration of its own.
 bool is_of_a_vm(const InspectedFile& file) {
   return ending(file.path.filename().string()) == kConfigurationEnding &&
-         folder_name(file.path) != kCheckpointFolder;
-}
-
-// What Export-VM made for the VM, or where its files were put together.
-fs::path folder_of_vm(const fs::path& configuration) {
-  const fs::path folder = configuration.parent_path();
-  return lower_case(folder.filename().string()) == kConfigurationFolder
-             ? folder.parent_path()
-             : folder;
+         !is_of_checkpoint(file.path);
 }
 
 bool lies_below(const fs::path& file, const fs::path& folder) {
@@ -43,30 +36,73 @@ bool lies_below(const fs::path& file, const fs::path& folder) {
   return at == folder.end();
 }
 
-// By its GUID; of several with one GUID, which are copies, the one of that name.
+// By its GUID; of several with one GUID, which are copies, the one beside the child,
+// then the one of that name.
 std::optional<std::size_t> find_parent(const std::vector<InspectedFile>& files,
+                                       const fs::path& child,
                                        const VhdxParent& parent) {
   std::optional<std::size_t> found;
+  int best = -1;
   const std::string name = lower_case(name_in_path(parent.source_path));
   for (std::size_t at = 0; at < files.size(); ++at) {
     const auto* const disk = std::get_if<Vhdx>(&files[at].content);
     if (disk == nullptr || disk->data_write_id != parent.linkage) continue;
-    if (lower_case(files[at].path.filename().string()) == name) return at;
-    if (!found) found = at;
+    const fs::path& path = files[at].path;
+    const int worth = (path.parent_path() == child.parent_path() ? 2 : 0) +
+                      (lower_case(path.filename().string()) == name ? 1 : 0);
+    if (worth <= best) continue;
+    best = worth;
+    found = at;
   }
   return found;
 }
 
+// What a file is by its name, and whether it holds that.
+bool holds_what_it_is_called(const InspectedFile& file) {
+  const std::string end = ending(file.path.filename().string());
+  if (end == kConfigurationEnding) {
+    return std::holds_alternative<HypervConfiguration>(file.content);
+  }
+  if (end == ".vmrs") return std::holds_alternative<SavedState>(file.content);
+  if (end == ".vmgs") return std::holds_alternative<Vmgs>(file.content);
+  if (end == ".vhdx" || end == ".avhdx") {
+    return std::holds_alternative<Vhdx>(file.content);
+  }
+  return true;
+}
+
+/// The folders of the VMs in an export.
+class VmFolders {
+ public:
+  void add(const fs::path& configuration) { ++folders_[folder_of_vm(configuration)]; }
+
+  /// The deepest that the file lies in; none: it lies in no VM's folder.
+  std::optional<fs::path> of(const fs::path& file) const {
+    std::optional<fs::path> deepest;
+    for (const auto& [folder, vms] : folders_) {
+      if (!lies_below(file, folder)) continue;
+      if (!deepest || lies_below(folder, *deepest)) deepest = folder;
+    }
+    return deepest;
+  }
+
+  bool has_one_vm(const fs::path& folder) const { return folders_.at(folder) == 1; }
+
+ private:
+  std::map<fs::path, int> folders_;  // And how many VMs each has.
+};
+
 /// Puts one VM together.
 class VmSorter {
  public:
-  VmSorter(const std::vector<InspectedFile>& files, std::size_t configuration,
-           bool has_own_folder)
-      : files_(files), folder_(folder_of_vm(files[configuration].path)) {
+  VmSorter(const std::vector<InspectedFile>& files, const VmFolders& folders,
+           std::size_t configuration)
+      : files_(files),
+        folders_(folders),
+        folder_(folder_of_vm(files[configuration].path)) {
     vm_.configuration = configuration;
     vm_.id = lower_case(files[configuration].path.stem().string());
     vm_.name = vm_.id;
-    has_own_folder_ = has_own_folder;
   }
 
   HypervVm sort() {
@@ -75,9 +111,10 @@ class VmSorter {
       vm_.id = vm->id.text();
       if (!vm->name.empty()) vm_.name = vm->name;
       look_at(*vm);
-      claim_runtime_state();
+      claim_runtime_state(own());
     }
-    if (has_own_folder_) claim_folder();
+    if (folders_.has_one_vm(folder_)) claim_folder();
+    look_at_checkpoints();
     claim_parents();
     for (const std::size_t at : claimed_) look_at_file(at);
     vm_.files.assign(claimed_.begin(), claimed_.end());
@@ -96,16 +133,34 @@ class VmSorter {
     vm_.remarks.push_back({file, std::move(words), {}});
   }
 
-  // In the VM's folder first.
-  std::optional<std::size_t> find(std::string_view name) const {
-    std::optional<std::size_t> found;
+  // In the VM's own folder, else where no VM's is: never another VM's file.
+  std::vector<std::size_t> all_named(std::string_view name) const {
+    std::vector<std::size_t> own;
+    std::vector<std::size_t> free;
     for (std::size_t at = 0; at < files_.size(); ++at) {
       const fs::path& path = files_[at].path;
       if (lower_case(path.filename().string()) != lower_case(name)) continue;
-      if (lies_below(path, folder_)) return at;
-      if (!found) found = at;
+      const auto folder = folders_.of(path);
+      if (!folder) free.push_back(at);
+      if (folder == folder_) own.push_back(at);
     }
-    return found;
+    return own.empty() ? free : own;
+  }
+
+  // One beside `beside`, of several; none, and a blocker, if they cannot be told apart.
+  std::optional<std::size_t> find(std::string_view name, const fs::path& beside) {
+    std::vector<std::size_t> found = all_named(name);
+    if (found.size() > 1) {
+      std::erase_if(found, [&](std::size_t at) {
+        return files_[at].path.parent_path() != beside.parent_path();
+      });
+      if (found.size() != 1) {
+        block(beside, "several files are called " + std::string(name),
+              "leave the one that is meant");
+        return std::nullopt;
+      }
+    }
+    return found.empty() ? std::nullopt : std::optional(found.front());
   }
 
   void look_at(const HypervConfiguration& vm) {
@@ -121,49 +176,64 @@ class VmSorter {
       block(own().path, "a checkpoint's disk waits to be merged",
             "wait for the merge to end on the source, and export the VM again");
     }
-    claim_guest_state(vm);
-    for (const HypervDrive& drive : vm.drives) claim_drive(drive);
+    vm_.guest_state = claim_guest_state(own(), vm);
+    claim_drives(own(), vm, vm_.drives);
   }
 
-  void claim_guest_state(const HypervConfiguration& vm) {
+  std::optional<std::size_t> claim_guest_state(const InspectedFile& of,
+                                               const HypervConfiguration& vm) {
     const std::string named = std::string(name_in_path(vm.guest_state_path));
-    const std::string name = named.empty() ? vm.id.text() + ".vmgs" : named;
-    vm_.guest_state = find(name);
-    if (vm_.guest_state) {
-      claim(*vm_.guest_state);
+    const std::string name = named.empty() ? of.path.stem().string() + ".vmgs" : named;
+    const auto found = find(name, of.path);
+    if (found) {
+      claim(*found);
     } else if (!named.empty()) {
-      block(own().path, "its guest state is not here: " + named,
+      block(of.path, "its guest state is not here: " + named,
             "copy the .vmgs file, too: without it the VM has no vTPM");
     }
+    return found;
   }
 
-  void claim_runtime_state() {
-    const std::string name = own().path.stem().string() + ".VMRS";
-    if (const auto found = find(name)) {
+  void claim_runtime_state(const InspectedFile& of) {
+    const std::string name = of.path.stem().string() + ".VMRS";
+    if (const auto found = find(name, of.path)) {
       claim(*found);
       return;
     }
-    block(own().path, "its runtime state is not here: " + name,
+    block(of.path, "its runtime state is not here: " + name,
           "copy all files that Export-VM made");
   }
 
-  void claim_drive(const HypervDrive& drive) {
-    const std::string name(name_in_path(drive.source_path));
-    if (drive.type == "ISO" || drive.type == "VFD") {
-      remark(own().path, "what lies in a drive is not carried: " + name);
-      return;
+  void claim_drives(const InspectedFile& of, const HypervConfiguration& vm,
+                    std::vector<std::size_t>& places) {
+    for (const HypervDrive& drive : vm.drives) {
+      const std::string name(name_in_path(drive.source_path));
+      if (drive.type == "VHD") {
+        claim_disk(of, name, places);
+      } else if (drive.type == "ISO" || drive.type == "VFD") {
+        remark(of.path, "what lies in a drive is not carried: " + name);
+      } else {
+        block(of.path, "a drive of type " + drive.type + " cannot be carried: " + name,
+              "take it out of the VM, and export the VM again");
+      }
     }
-    if (drive.type != "VHD") {
-      block(own().path, "a drive of type " + drive.type + " cannot be carried: " + name,
-            "take it out of the VM, and export the VM again");
-      return;
-    }
-    if (const auto found = find(name)) {
+  }
+
+  void claim_disk(const InspectedFile& of, const std::string& name,
+                  std::vector<std::size_t>& places) {
+    if (const auto found = find(name, of.path)) {
       claim(*found);
+      if (std::ranges::find(places, *found) == places.end()) {
+        places.push_back(*found);
+      } else {
+        block(of.path, "two drives name " + name + ", and one file is here",
+              "export the VM again: files of one name need folders of their own");
+      }
       return;
     }
+    if (!all_named(name).empty()) return;  // Said already: there are several.
     const bool is_old = ending(name) == ".vhd";
-    block(own().path,
+    block(of.path,
           (is_old ? "a disk is in the old format VHD, which is not read: "
                   : "a disk is not here: ") +
               name,
@@ -173,10 +243,32 @@ class VmSorter {
 
   void claim_folder() {
     for (std::size_t at = 0; at < files_.size(); ++at) {
-      if (files_[at].type != "wrapped-key" && lies_below(files_[at].path, folder_)) {
-        claim(at);
-      }
+      if (files_[at].type == "wrapped-key") continue;
+      if (folders_.of(files_[at].path) == folder_) claim(at);
     }
+  }
+
+  // As many as the VM says it has, and each as whole as the VM itself.
+  void look_at_checkpoints() {
+    const auto* const vm = std::get_if<HypervConfiguration>(&own().content);
+    if (vm == nullptr) return;
+    std::int64_t count = 0;
+    const std::vector<std::size_t> claimed(claimed_.begin(), claimed_.end());
+    for (const std::size_t at : claimed) {
+      const InspectedFile& file = files_[at];
+      const auto* const checkpoint = std::get_if<HypervConfiguration>(&file.content);
+      if (checkpoint == nullptr || !is_of_checkpoint(file.path)) continue;
+      ++count;
+      std::vector<std::size_t> places;
+      claim_guest_state(file, *checkpoint);
+      claim_runtime_state(file);
+      claim_drives(file, *checkpoint, places);
+    }
+    if (count >= vm->checkpoints) return;
+    block(own().path,
+          "it has " + std::to_string(vm->checkpoints) + " checkpoints, and " +
+              std::to_string(count) + " are here",
+          "export the VM again, with its Snapshots folder");
   }
 
   // Parents have parents; each is looked at once.
@@ -187,7 +279,7 @@ class VmSorter {
       left.pop_back();
       const auto* const disk = std::get_if<Vhdx>(&files_[at].content);
       if (disk == nullptr || !disk->parent) continue;
-      const auto parent = find_parent(files_, *disk->parent);
+      const auto parent = find_parent(files_, files_[at].path, *disk->parent);
       if (parent && claimed_.insert(*parent).second) left.push_back(*parent);
     }
   }
@@ -201,8 +293,16 @@ class VmSorter {
     }
     if (file.refused) {
       const base::Error& error = *file.refused;
+      std::string next;
+      for (const std::string& step : error.next_steps()) {
+        next += (next.empty() ? "" : "; ") + step;
+      }
       block(file.path,
-            error.what() + (error.cause().empty() ? "" : " (" + error.cause() + ")"));
+            error.what() + (error.cause().empty() ? "" : " (" + error.cause() + ")"),
+            std::move(next));
+    } else if (!holds_what_it_is_called(file)) {
+      block(file.path, "by its name it is something else than it holds, " + file.type,
+            "put the right file there");
     } else if (const auto* state = std::get_if<Vmgs>(&file.content)) {
       look_at(file, *state);
     } else if (const auto* disk = std::get_if<Vhdx>(&file.content)) {
@@ -230,17 +330,32 @@ class VmSorter {
   }
 
   const std::vector<InspectedFile>& files_;
+  const VmFolders& folders_;
   fs::path folder_;
-  bool has_own_folder_ = false;
   std::set<std::size_t> claimed_;
   HypervVm vm_;
 };
+
+// A disk is of one VM; only a parent may be of several.
+void block_shared_drives(HypervExport& found) {
+  std::map<std::size_t, int> users;
+  for (const HypervVm& vm : found.vms) {
+    for (const std::size_t at : vm.drives) ++users[at];
+  }
+  for (HypervVm& vm : found.vms) {
+    for (const std::size_t at : vm.drives) {
+      if (users[at] == 1) continue;
+      vm.blockers.push_back({found.files[at].path, "it is a disk of another VM, too",
+                             "export the VMs into folders of their own"});
+    }
+  }
+}
 
 void name_parents(HypervExport& found) {
   for (std::size_t at = 0; at < found.files.size(); ++at) {
     const auto* const disk = std::get_if<Vhdx>(&found.files[at].content);
     if (disk == nullptr || !disk->parent) continue;
-    const auto parent = find_parent(found.files, *disk->parent);
+    const auto parent = find_parent(found.files, found.files[at].path, *disk->parent);
     if (parent) {
       const std::string name = found.files[*parent].path.string();
       found.files[at].facts.push_back({"parent", "hangs on", name, name});
@@ -253,6 +368,17 @@ void name_parents(HypervExport& found) {
 
 }  // namespace
 
+bool is_of_checkpoint(const fs::path& file) {
+  return folder_name(file) == kCheckpointFolder;
+}
+
+fs::path folder_of_vm(const fs::path& configuration) {
+  const fs::path folder = configuration.parent_path();
+  return lower_case(folder.filename().string()) == kConfigurationFolder
+             ? folder.parent_path()
+             : folder;
+}
+
 HypervExport sort_out_export(std::vector<InspectedFile> files) {
   HypervExport found;
   found.files = std::move(files);
@@ -261,16 +387,14 @@ HypervExport sort_out_export(std::vector<InspectedFile> files) {
   for (std::size_t at = 0; at < found.files.size(); ++at) {
     if (is_of_a_vm(found.files[at])) configurations.push_back(at);
   }
+  VmFolders folders;
+  for (const std::size_t at : configurations) folders.add(found.files[at].path);
   std::set<std::size_t> claimed;
   for (const std::size_t at : configurations) {
-    const fs::path folder = folder_of_vm(found.files[at].path);
-    // Another VM's in it makes it a folder of several.
-    const bool is_own = std::ranges::none_of(configurations, [&](std::size_t other) {
-      return other != at && lies_below(found.files[other].path, folder);
-    });
-    found.vms.push_back(VmSorter(found.files, at, is_own).sort());
+    found.vms.push_back(VmSorter(found.files, folders, at).sort());
     claimed.insert(found.vms.back().files.begin(), found.vms.back().files.end());
   }
+  block_shared_drives(found);
   for (std::size_t at = 0; at < found.files.size(); ++at) {
     if (found.files[at].type != "wrapped-key" && !claimed.contains(at)) {
       found.unclaimed.push_back(at);

@@ -252,15 +252,21 @@ base::Result<InspectedFile> inspect(const base::ByteSource& file) {
           "folder of them");
 }
 
+}  // namespace
+
+bool is_exported_key(const fs::path& path) {
+  const auto file = base::open_bytes(path);
+  return file && is_key_json(*file.value());
+}
+
+namespace {
+
 // By its name; of all the .json files that there may be, one that holds a key.
 bool is_one(const fs::path& path) {
   const std::string ending = lower_case(path.extension().string());
   constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
                                                      ".avhdx"};
-  if (ending == ".json") {
-    const auto file = base::open_bytes(path);
-    return file && is_key_json(*file.value());
-  }
+  if (ending == ".json") return is_exported_key(path);
   return std::ranges::find(kEndings, ending) != kEndings.end();
 }
 
@@ -291,7 +297,9 @@ base::Result<std::vector<fs::path>> list_files(
         .because(failure.message());
   }
   if (found.empty()) {
-    return base::Error(base::ErrorCode::kNotFound, none).at("folder", folder.string());
+    return base::Error(base::ErrorCode::kNotFound, none)
+        .at("folder", folder.string())
+        .next("is it the right folder, and is the share mounted?");
   }
   std::ranges::sort(found);
   return found;

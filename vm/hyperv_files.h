@@ -60,6 +60,9 @@ std::string lower_case(std::string_view text);
 base::Result<std::vector<std::filesystem::path>> list_hyperv_files(
     const std::filesystem::path& folder);
 
+/// Whether a file has the form of an exported key, whole or not.
+bool is_exported_key(const std::filesystem::path& path);
+
 /// Every .json file below `folder`, whatever it holds.
 /// errors  as list_hyperv_files().
 base::Result<std::vector<std::filesystem::path>> list_key_files(

@@ -53,15 +53,15 @@
     and a complete snapshot of every VM in it. Everything else is left, and named.
 
 .EXAMPLE
-    .\Export-SealiftVM.ps1 -Name tvm-payroll-01 -Inbox \\backup\sealift-inbox -WrappingKeyPath .\safe-1.moc.pem
+    .\Export-SealiftVM.ps1 -Name tvm-payroll-01 -Inbox \\backup\sealift-inbox -WrappingKeyPath .\moc-1.moc.pem
 
 .EXAMPLE
-    .\Export-SealiftVM.ps1 -All -Inbox \\backup\sealift-inbox -WrappingKeyPath .\safe-1.moc.pem, .\safe-2.moc.pem -Cluster hq-azl-01
+    .\Export-SealiftVM.ps1 -All -Inbox \\backup\sealift-inbox -WrappingKeyPath .\moc-1.moc.pem, .\moc-2.moc.pem -Cluster hq-azl-01
 
     Every VM of the cluster, the keys wrapped to two recovery keys.
 
 .EXAMPLE
-    .\Export-SealiftVM.ps1 -All -Inbox \\backup\sealift-inbox -WrappingKeyPath .\safe-1.moc.pem -WhatIf
+    .\Export-SealiftVM.ps1 -All -Inbox \\backup\sealift-inbox -WrappingKeyPath .\moc-1.moc.pem -WhatIf
 
     Which VMs would be exported and which ones have no key. Nothing is written.
 

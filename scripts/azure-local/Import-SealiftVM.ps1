@@ -10,7 +10,7 @@
 
     1. Here:     .\Import-SealiftVM.ps1 -NewWrappingKey sealift-2026-11 -Out wrapping-key.pem
        makes a wrapping key in this system's key vault. Its private half never leaves the vault.
-    2. On Linux: sealift restore tvm-payroll-01 --identity safe-1.pem --to-directory DIR
+    2. On Linux: sealift restore tvm-payroll-01 --identity safe-1.pem --key-identity moc-1.pem --to-directory DIR
                      --wrap-to wrapping-key.pem --wrapping-key-name sealift-2026-11
        and copy DIR to this system.
     3. Here:     .\Import-SealiftVM.ps1 -Path DIR -StoragePath C:\ClusterStorage\UserStorage_1

@@ -110,6 +110,42 @@ TEST_CASE("the newest key for each recipient is taken", "[backup]") {
   CHECK(chosen.warnings.size() == 1);
 }
 
+TEST_CASE("what the operator names comes first, and two alike are none", "[backup]") {
+  KeyScene scene;
+  const std::string file = std::string(kVm) + "_256.json";
+  scene.write("20250722192116/" + file, 1);
+  scene.write("named/" + file, 1);
+  auto keys = read_exported_keys({scene.path("20250722192116")}).value();
+  keys.push_back(read_exported_keys({scene.path("named/" + file)}).value().front());
+  CHECK(choose_keys(keys, kVm, repository()).value().files.front().text ==
+        keys.back().text);
+  // Without names and dates nothing says which is newer.
+  for (ExportedKey& key : keys) {
+    key.is_named = false;
+    key.exported.clear();
+  }
+  const auto chosen = choose_keys(keys, kVm, repository());
+  REQUIRE_FALSE(chosen);
+  CHECK(chosen.error().what() ==
+        "there are two keys of the VM, and nothing says which is newer");
+  keys.front().text = keys.back().text;
+  CHECK(choose_keys(keys, kVm, repository()));
+}
+
+TEST_CASE("an old key of no use does no harm", "[backup]") {
+  KeyScene scene;
+  const std::string file = std::string(kVm) + "_256.json";
+  scene.write("20240101000000/" + file, 2);
+  scene.write("20250101000000/" + file, 1);
+  scene.write("20240101000000/AzureStackTvmAKRootKey.json", 2, 2370);
+  const ChosenKeys chosen = scene.choose().value();
+  CHECK(chosen.files.size() == 1);
+  REQUIRE(chosen.warnings.size() == 1);
+  CHECK_THAT(chosen.warnings.front(), Catch::Matchers::Contains("is of no use"));
+  scene.write("20260101000000/" + file, 2);
+  CHECK_FALSE(scene.choose());
+}
+
 TEST_CASE("a key of the VM that is of no use is refused", "[backup]") {
   const auto refusal = [](const std::function<void(KeyScene&, std::string)>& write) {
     KeyScene scene;

@@ -63,7 +63,8 @@ TEST_CASE("vm inspect reads a folder to its end and names what it refuses", "[cl
                        "its guest state is not here: "
                        "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42.vmgs",
                        "a disk is not here: system.vhdx",
-                       "a disk is not here: data.avhdx"});
+                       "a disk is not here: data.avhdx",
+                       "it has 2 checkpoints, and 0 are here"});
   CHECK(list[3].at("protection") == "none");
   CHECK(list[4].at("type") == "wrapped-key");
   CHECK(list[4].at("encoding") == "RSA_AES_KEY_WRAP_256");
@@ -84,8 +85,10 @@ TEST_CASE("vm inspect compares the files of an export", "[cli]") {
   CHECK(list[0].at("remarks").size() == 1);
   CHECK_THAT(list[0].at("remarks")[0].get<std::string>(),
              StartsWith("it belongs to another BIOS GUID than its VM"));
-  CHECK(list[1].at("remarks") == nlohmann::json{"a disk is not here: system.vhdx",
-                                                "a disk is not here: data.avhdx"});
+  CHECK(list[1].at("remarks") ==
+        nlohmann::json{"a disk is not here: system.vhdx",
+                       "a disk is not here: data.avhdx",
+                       "it has 2 checkpoints, and 0 are here"});
   const Outcome words = host.run({"vm", "inspect", host.path("export")});
   CHECK_THAT(words.output, Contains("\n  !  a disk is not here: system.vhdx\n"));
   // Alone it has nothing to be compared with.

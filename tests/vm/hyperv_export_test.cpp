@@ -175,17 +175,88 @@ TEST_CASE("the files of two VMs are kept apart", "[vm]") {
   for (InspectedFile& other : exported("/x/two", kTwo)) files.push_back(other);
   files.push_back(configuration(
       "/x/two/Snapshots/ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42.vmcx", kTwo, {}));
+  files.push_back(vmrs("/x/two/Snapshots/ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42.VMRS"));
   files.push_back(disk("/x/stray.vhdx", kDiskC));
   files.push_back(file("/x/keys/a.json", "wrapped-key"));
   const HypervExport found = sort_out_export(files);
   REQUIRE(found.vms.size() == 2);
   CHECK(paths(found, found.vms[0]).size() == 4);
   CHECK(paths(found, found.vms[0]).front().starts_with("/x/one/"));
-  CHECK(paths(found, found.vms[1]).size() == 5);
+  CHECK(paths(found, found.vms[1]).size() == 6);
   CHECK(paths(found, found.vms[1]).back().starts_with("/x/two/"));
   CHECK(found.vms[1].blockers.empty());
   REQUIRE(found.unclaimed.size() == 1);
   CHECK(found.files[found.unclaimed.front()].path == "/x/stray.vhdx");
+}
+
+TEST_CASE("a VM never gets another VM's file", "[vm]") {
+  auto files = exported("/x/one", kOne);
+  files.pop_back();
+  for (InspectedFile& other : exported("/x/two", kTwo)) files.push_back(other);
+  HypervExport found = sort_out_export(files);
+  CHECK(words(found.vms[0].blockers) == Words{"a disk is not here: SYSTEM.vhdx"});
+  CHECK(found.vms[1].blockers.empty());
+  // One that lies in no VM's folder will do, and two will not.
+  files.push_back(disk("/x/disks/system.vhdx", kDiskA));
+  found = sort_out_export(files);
+  CHECK(found.vms[0].blockers.empty());
+  CHECK(paths(found, found.vms[0]).front() == "/x/disks/system.vhdx");
+  CHECK(paths(found, found.vms[1]).size() == 4);
+  files.push_back(disk("/x/other/system.vhdx", kDiskB));
+  CHECK(words(sort_out_export(files).vms[0].blockers) ==
+        Words{"several files are called SYSTEM.vhdx"});
+}
+
+TEST_CASE("a file is what its name says", "[vm]") {
+  for (const std::size_t at : {0U, 1U, 2U, 3U}) {
+    auto files = exported("/x", kOne);
+    files[at].content = std::monostate();
+    CAPTURE(files[at].path);
+    const auto blockers = words(sort_out_export(files).vms.front().blockers);
+    REQUIRE_FALSE(blockers.empty());
+    CHECK_THAT(blockers.back(),
+               Catch::Matchers::StartsWith("by its name it is something else"));
+  }
+}
+
+TEST_CASE("each drive has a disk of its own", "[vm]") {
+  auto files = exported("/x", kOne);
+  std::get<HypervConfiguration>(files[0].content)
+      .drives.push_back({"controller0", 1, "VHD", "D:\\system.vhdx"});
+  CHECK(words(sort_out_export(files).vms.front().blockers) ==
+        Words{"two drives name system.vhdx, and one file is here"});
+  // Of VMs that share a folder, too.
+  files = {configuration("/x/" + std::string(kOne) + ".vmcx", kOne, {"a.vhdx"}),
+           configuration("/x/" + std::string(kTwo) + ".vmcx", kTwo, {"a.vhdx"}),
+           disk("/x/a.vhdx", kDiskA)};
+  for (const HypervVm& vm : sort_out_export(files).vms) {
+    CHECK(words(vm.blockers).back() == "it is a disk of another VM, too");
+  }
+}
+
+TEST_CASE("checkpoints are as many as the VM says, and whole", "[vm]") {
+  auto files = exported("/x", kOne);
+  std::get<HypervConfiguration>(files[0].content).checkpoints = 1;
+  CHECK(words(sort_out_export(files).vms.front().blockers) ==
+        Words{"it has 1 checkpoints, and 0 are here"});
+  const std::string checkpoint = "/x/Snapshots/ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42";
+  files.push_back(configuration(checkpoint + ".vmcx", kOne, {"older.avhdx"}));
+  CHECK(words(sort_out_export(files).vms.front().blockers) ==
+        Words{"its runtime state is not here: "
+              "ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42.VMRS",
+              "a disk is not here: older.avhdx"});
+  files.push_back(vmrs(checkpoint + ".VMRS"));
+  files.push_back(disk("/x/older.avhdx", kDiskB));
+  CHECK(sort_out_export(files).vms.front().blockers.empty());
+}
+
+TEST_CASE("a parent beside its child comes before a copy elsewhere", "[vm]") {
+  auto files = exported("/x/two", kTwo);
+  files[3] = disk("/x/two/system.vhdx", kDiskC, kDiskA);
+  files.insert(files.begin(), disk("/x/one/base.vhdx", kDiskA));
+  files.push_back(disk("/x/two/copy.vhdx", kDiskA));
+  const HypervExport found = sort_out_export(files);
+  CHECK(paths(found, found.vms.front()).front().starts_with("/x/two/"));
 }
 
 TEST_CASE("two VMs in one folder have the files that they name", "[vm]") {
