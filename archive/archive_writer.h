@@ -25,8 +25,8 @@ struct ArchiveOptions {
   std::uint64_t volume_size =
       std::uint64_t{4} * 1024 * 1024 * 1024;  ///< Rolls after this,
   /// or after so many frames: the ids of a volume are in memory until it is finished,
-  /// and of a disk that compresses to nothing four times as many would be in 4 GiB.
-  std::size_t volume_frames = std::size_t{256} * 1024;
+  /// and of a disk that compresses to nothing 4 GiB would hold eight times as many.
+  std::size_t volume_frames = std::size_t{128} * 1024;
   /// Gets each finished volume but the last, from the thread that wrote it. True: the
   /// shared frames in it are `known` from now on, and the writer forgets their ids.
   std::function<bool(const ObjectInfo& volume)> on_volume = nullptr;

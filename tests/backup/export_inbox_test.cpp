@@ -105,6 +105,8 @@ TEST_CASE("an export that is being written is not touched", "[backup]") {
   REQUIRE_FALSE(found);
   CHECK(found.error().code() == base::ErrorCode::kBusy);
   scene.finish(".");
+  CHECK(scene.find().error().code() == base::ErrorCode::kBusy);
+  fs::remove(scene.path("sealift-export.unfinished"));
   CHECK(scene.find().value().is_inbox);
   CHECK(find_exports(scene.path("nothing"), repository('a')).error().code() ==
         base::ErrorCode::kNotFound);
