@@ -1,4 +1,5 @@
 // sealift: the process around cli::run().
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,9 @@ int fail(const sealift::base::Error& error) {
 }
 
 int run_process(const std::vector<std::string>& arguments) {
+  // The catalog's pages come and go under a lock, on whichever thread looks something
+  // up: in an arena for each thread they would take their memory several times.
+  ::mallopt(M_ARENA_MAX, 1);
   if (const auto opened = cli::open_standard_descriptors(); !opened) {
     return fail(opened.error());
   }
