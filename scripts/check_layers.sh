@@ -36,7 +36,7 @@ while IFS=: read -r room rest; do
       split(libraries, list, " "); for (i in list) may_library[list[i]] = 1
 
       # Every room: the standard library (headers without a dot), fmt, and the system.
-      system_header = "^(sys|linux|net|netinet|arpa|asm)/|^(dirent|dlfcn|errno|fcntl|fnmatch|glob|grp|libgen|limits|poll|" \
+      system_header = "^(sys|linux|net|netinet|arpa|asm)/|^(dirent|dlfcn|errno|fcntl|fnmatch|glob|grp|libgen|limits|malloc|poll|" \
         "pthread|pwd|sched|signal|spawn|stdlib|string|syslog|termios|time|unistd|utime)\\.h$"
 
       # Which library a header, and a CMake target, belongs to.
