@@ -62,8 +62,9 @@ void write_first_words(Page& page, const Plan& plan) {
     case GuestStateProtection::kGspById:
       page.warning(
           "**The vTPM of this VM will not open on another cluster, whatever key is "
-          "imported.** Its guest state is bound to a seed of host " +
-          code(plan.facts.source_host) +
+          "imported.** Its guest state is bound to a seed of " +
+          (plan.facts.source_host.empty() ? "the host that it ran on"
+                                          : "host " + code(plan.facts.source_host)) +
           " (GspById), not to a key of the key vault. Elsewhere everything that the "
           "guest sealed to its vTPM is lost: BitLocker's own unlocking, device keys, "
           "Windows Hello. The disks are whole. What can still be done: bring it back "
@@ -129,8 +130,10 @@ void write_box(Page& page, const Plan& plan) {
       {"VM id", code(facts.vm_id)},
       {"BIOS GUID", code(facts.bios_id)},
       {"snapshot", code(facts.snapshot) + ", " + facts.created.text()},
-      {"from", "cluster " + code(facts.source_cluster) + ", host " +
-                   code(facts.source_host) + ", build " + code(facts.host_build)},
+      {"from", facts.source_cluster.empty()
+                   ? "not recorded: the export was made by hand"
+                   : "cluster " + code(facts.source_cluster) + ", host " +
+                         code(facts.source_host) + ", build " + code(facts.host_build)},
       {"to", target},
       {"guest state", words_for(facts.guest_state)},
       {"disks", facts.disks.empty() ? "none" : code_list(facts.disks)},

@@ -556,4 +556,26 @@ TEST_CASE("a name is quoted for PowerShell as PowerShell reads it",
   }
 }
 
+TEST_CASE("of an export that was made by hand nothing says where", "[runbook]") {
+  RunbookFacts facts;
+  facts.vm_name = "web-01";
+  facts.vm_id = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
+  facts.guest_state = GuestStateProtection::kGspById;
+  facts.wrapping_key_id = "ab";
+  facts.target_cluster = "hq";
+  std::string page = write_runbook(facts);
+  for (std::size_t at = 0; (at = page.find("\n> ", at)) != std::string::npos;) {
+    page.replace(at, 3, " ");  // Lines are wrapped.
+  }
+  CHECK(page.find("not recorded: the export was made by hand") != std::string::npos);
+  CHECK(page.find("bound to a seed of the host that it ran on") != std::string::npos);
+  // Which cluster it came from is not known, so both ways are there.
+  facts.guest_state = GuestStateProtection::kGspKey;
+  facts.keys = {{"protection-keys/x/AES/y.json", facts.vm_id, "AES", 256}};
+  CHECK(write_runbook(facts).find("On the cluster that it came from") !=
+        std::string::npos);
+  facts.source_cluster = "HQ";
+  CHECK(write_runbook(facts).find("On another cluster") == std::string::npos);
+}
+
 }  // namespace sealift::restore
