@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/component_attribute.h"
 #include "backup/stored_snapshot.h"
 #include "base/byte_count.h"
 #include "vm/checkpoints.h"
@@ -21,11 +22,6 @@ bool is_one_of(const vm::Disk& disk, const std::string& path) {
          std::ranges::find(disk.backing, path, [](const vm::BackingFile& file) {
            return file.path.string();
          }) != disk.backing.end();
-}
-
-std::string attribute(const archive::Component& component, const std::string& name) {
-  const auto found = component.attributes.find(name);
-  return found == component.attributes.end() ? std::string() : found->second;
 }
 
 bool is_usable(const catalog::Snapshot& snapshot, const archive::SignerId& own) {
@@ -54,12 +50,12 @@ std::optional<Obstacle> obstacle_of(
   }
   // libvirt knows a bitmap by the name of the disk alone, and two may have changed
   // places.
-  const std::string path = attribute(*earlier, "path");
+  const std::string path = archive::attribute_of(*earlier, "path");
   if (!is_one_of(disk, path)) {
     return Obstacle{"its image was another: " + path, true};
   }
   if (path == disk.path.string() &&
-      attribute(*earlier, kImageAttribute) != image_of(disk)) {
+      archive::attribute_of(*earlier, kImageAttribute) != image_of(disk)) {
     return Obstacle{"another file has its image's name now", true};
   }
   if (earlier->size != disk.size) {

@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "archive/component_attribute.h"
 #include "backup/stored_snapshot.h"
 #include "vm/hyperv_attributes.h"
 
 namespace sealift::backup {
 
 namespace {
-
-std::string attribute(const archive::Component& component, const char* name) {
-  const auto found = component.attributes.find(name);
-  return found == component.attributes.end() ? std::string() : found->second;
-}
 
 base::Error not_there(const std::string& why) {
   return base::Error(base::ErrorCode::kRefused,
@@ -74,7 +70,8 @@ base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environme
     left.pop_back();
     if (!seen.insert(id).second) continue;
     const auto disk = std::ranges::find_if(components, [&](const auto& component) {
-      return component.kind == "disk" && attribute(component, vm::kDataWriteId) == id;
+      return component.kind == "disk" &&
+             archive::attribute_of(component, vm::kDataWriteId) == id;
     });
     if (disk == components.end()) {
       return not_there(wanted.front().words + ", and snapshot " + snapshot->id.hex() +
@@ -82,7 +79,7 @@ base::Result<EarlierDisks> find_earlier_disks(const BackupEnvironment& environme
     }
     RETURN_IF_ERROR(must_be_stored(*earlier.reader, *disk, environment.catalog));
     earlier.disks.push_back(*disk);
-    const std::string parent = attribute(*disk, vm::kParentLinkage);
+    const std::string parent = archive::attribute_of(*disk, vm::kParentLinkage);
     if (!parent.empty()) left.push_back(parent);
   }
   return earlier;

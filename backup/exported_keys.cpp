@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "archive/manifest_text.h"
 #include "base/byte_count.h"
 #include "base/uuid.h"
 #include "keyvault/secret_file.h"
@@ -173,15 +174,10 @@ class BestKeys {
   std::map<Place, const ExportedKey*> best_;
 };
 
-std::string member_name(std::size_t number) {
-  return number == 0 ? "protection-key.json"
-                     : "protection-key." + std::to_string(number + 1) + ".json";
-}
-
 void BestKeys::take(const char* usage, ChosenKeys& chosen) const {
   for (const auto& [place, key] : best_) {
-    chosen.files.push_back({{member_name(chosen.files.size()), key->wrapped_to,
-                             key->name, usage, key->json.encoding},
+    chosen.files.push_back({{archive::protection_key_member(chosen.files.size()),
+                             key->wrapped_to, key->name, usage, key->json.encoding},
                             key->text});
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "archive/component_attribute.h"
 #include "backup/hyperv_verdict.h"
 #include "vm/hyperv_attributes.h"
 
@@ -15,11 +16,6 @@ namespace fs = std::filesystem;
 constexpr const char* kNeverAgain =
     "there is no protection key of this VM: this VM can never start again from this "
     "backup";
-
-std::string attribute(const archive::Component& component, const char* name) {
-  const auto found = component.attributes.find(name);
-  return found == component.attributes.end() ? std::string() : found->second;
-}
 
 /// Says all that is missing or contradicts itself at once.
 class ExportCheck {
@@ -97,7 +93,7 @@ class ExportCheck {
     }
     whole_.earlier = std::move(found).value();
     std::erase_if(whole_.earlier.disks, [this](const archive::Component& disk) {
-      return is_in_export(attribute(disk, vm::kDataWriteId));
+      return is_in_export(archive::attribute_of(disk, vm::kDataWriteId));
     });
     place_earlier();
     return base::Done{};
@@ -117,17 +113,17 @@ class ExportCheck {
     const auto configuration =
         std::ranges::find_if(components, [](const archive::Component& component) {
           return component.kind == "config" &&
-                 attribute(component, vm::kExportRole) == vm::kRoleOfVm;
+                 archive::attribute_of(component, vm::kExportRole) == vm::kRoleOfVm;
         });
     if (configuration == components.end()) return;
     const fs::path root = "/";
-    const fs::path before =
-        vm::folder_of_vm(root / attribute(*configuration, archive::kExportPath));
+    const fs::path before = vm::folder_of_vm(
+        root / archive::attribute_of(*configuration, archive::kExportPath));
     const fs::path now =
         vm::folder_of_vm(root / path_below(scene_, file(vm_.configuration).path));
     for (archive::Component& disk : whole_.earlier.disks) {
-      const fs::path below =
-          (root / attribute(disk, archive::kExportPath)).lexically_relative(before);
+      const fs::path below = (root / archive::attribute_of(disk, archive::kExportPath))
+                                 .lexically_relative(before);
       if (below.empty() || *below.begin() == "..") continue;
       disk.attributes[archive::kExportPath] =
           (now / below).lexically_relative(root).generic_string();
@@ -148,7 +144,7 @@ class ExportCheck {
     };
     for (const std::size_t at : vm_.files) look(path_below(scene_, file(at).path));
     for (const archive::Component& disk : whole_.earlier.disks) {
-      look(attribute(disk, archive::kExportPath));
+      look(archive::attribute_of(disk, archive::kExportPath));
     }
   }
 

@@ -87,8 +87,7 @@ class HypervSnapshotTaker {
     } else if (word == "GspById") {
       taken_.warnings.emplace_back(
           "the guest state is bound to a seed of its host (GspById): on another "
-          "cluster "
-          "the vTPM does not open, whatever key is imported");
+          "cluster the vTPM does not open, whatever key is imported");
     } else if (word == "unknown") {
       taken_.warnings.emplace_back(
           "the guest state is encrypted, and nothing in it says with what");

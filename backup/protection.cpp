@@ -1,5 +1,6 @@
 #include "backup/protection.h"
 
+#include "archive/manifest_text.h"
 #include "keyvault/protection_key.h"
 #include "vm/swtpm_state.h"
 
@@ -17,19 +18,14 @@ const vm::CapturedFile* find_permanent_state(
   return nullptr;
 }
 
-std::string member_name(std::size_t number) {
-  return number == 0 ? "protection-key.json"
-                     : "protection-key." + std::to_string(number + 1) + ".json";
-}
-
 base::Result<std::vector<archive::ProtectionKeyFile>> wrap_to_all(
     const vm::VtpmSecret& secret, const std::vector<keyvault::Recipient>& recipients) {
   std::vector<archive::ProtectionKeyFile> files;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     ASSIGN_OR_RETURN(std::string text,
                      keyvault::wrap_protection_key(secret.value, recipients[i]));
-    files.push_back({{member_name(i), recipients[i].id(), secret.uuid.text(),
-                      secret.usage, "RSA_AES_KEY_WRAP_256"},
+    files.push_back({{archive::protection_key_member(i), recipients[i].id(),
+                      secret.uuid.text(), secret.usage, "RSA_AES_KEY_WRAP_256"},
                      std::move(text)});
   }
   return files;

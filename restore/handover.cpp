@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "archive/component_attribute.h"
 #include "base/strict_json.h"
 #include "keyvault/protection_key.h"
 #include "restore/runbook.h"
@@ -24,11 +25,6 @@ std::string folder_name(base::Timestamp time) {
     if (c >= '0' && c <= '9') digits += c;
   }
   return digits;
-}
-
-std::string attribute(const archive::Component& component, const char* name) {
-  const auto found = component.attributes.find(name);
-  return found == component.attributes.end() ? std::string() : found->second;
 }
 
 std::string fact(const std::map<std::string, std::string>& facts, const char* name) {
@@ -94,19 +90,21 @@ class Handover {
 
  private:
   void note(const archive::Component& component) {
-    const std::string path = attribute(component, archive::kExportPath);
+    const std::string path = archive::attribute_of(component, archive::kExportPath);
     if (component.kind == "disk") facts_.disks.push_back(path);
-    if (attribute(component, vm::kExportRole) != vm::kRoleOfVm) return;
+    if (archive::attribute_of(component, vm::kExportRole) != vm::kRoleOfVm) return;
     if (component.kind == "guest-state") {
-      guest_state_ = attribute(component, vm::kProtection);
+      guest_state_ = archive::attribute_of(component, vm::kProtection);
       facts_.guest_state = protection_of(guest_state_);
     } else if (component.kind == "runtime-state") {
       facts_.has_saved_memory =
-          facts_.has_saved_memory || attribute(component, vm::kSavedMemory) == "yes";
+          facts_.has_saved_memory ||
+          archive::attribute_of(component, vm::kSavedMemory) == "yes";
     } else if (component.kind == "config") {
       facts_.configuration = path;
-      facts_.bios_id = attribute(component, vm::kBiosId);
-      facts_.left_wrapping_keys = split_names(attribute(component, vm::kOtherKeys));
+      facts_.bios_id = archive::attribute_of(component, vm::kBiosId);
+      facts_.left_wrapping_keys =
+          split_names(archive::attribute_of(component, vm::kOtherKeys));
     }
   }
 
@@ -191,8 +189,9 @@ class Handover {
                               {"size", key.size}});
     }
     for (const archive::Component& component : manifest_.components) {
-      json["files"].push_back({{"path", attribute(component, archive::kExportPath)},
-                               {"size", component.size}});
+      json["files"].push_back(
+          {{"path", archive::attribute_of(component, archive::kExportPath)},
+           {"size", component.size}});
     }
     return json.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
   }
