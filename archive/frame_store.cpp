@@ -67,15 +67,12 @@ base::Status FrameStore::status() const {
 }
 
 base::Result<base::Bytes> FrameStore::seal(FrameKind kind, base::ByteView plain) {
-  ASSIGN_OR_RETURN(std::unique_ptr<FrameSealer> sealer, borrow());
-  const ChunkId id = sealer->id_of(kind, IdScope::kShared, plain);
-  auto frame = sealer->seal(kind, IdScope::kShared, id, plain);
-  base::Result<base::Bytes> sealed =
-      frame ? base::Result<base::Bytes>(
-                  base::Bytes(frame.value().begin(), frame.value().end()))
-            : base::Result<base::Bytes>(std::move(frame).error());
-  give_back(std::move(sealer));
-  return sealed;
+  // With a sealer of its own: one that is kept would keep the megabytes of an index.
+  ASSIGN_OR_RETURN(FrameSealer sealer, FrameSealer::create(parts_));
+  const ChunkId id = sealer.id_of(kind, IdScope::kShared, plain);
+  ASSIGN_OR_RETURN(const base::ByteView frame,
+                   sealer.seal(kind, IdScope::kShared, id, plain));
+  return base::Bytes(frame.begin(), frame.end());
 }
 
 }  // namespace sealift::archive

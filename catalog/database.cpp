@@ -133,12 +133,12 @@ base::Result<Database> Database::open(const std::filesystem::path& path) {
   if (result != SQLITE_OK) return database.error("cannot open the catalog");
   database.wait_at_most(kPatience);
   static_cast<void>(sqlite3_extended_result_codes(opened, 1));
-  // 64 MiB of pages, so that lookups of millions of chunks stay within bounds. What a
-  // large transaction made of the log is given back: to write over it later would read
-  // each block of it first.
+  // 32 MiB of pages, and as much again where SQLite sorts, so that lookups of millions
+  // of chunks stay within bounds. What a large transaction made of the log is given
+  // back: to write over it later would read each block of it first.
   RETURN_IF_ERROR(
       database.execute("PRAGMA foreign_keys = ON;"
-                       "PRAGMA cache_size = -65536;"
+                       "PRAGMA cache_size = -32768;"
                        "PRAGMA journal_size_limit = 67108864;"
                        "PRAGMA trusted_schema = OFF;"
                        "PRAGMA cell_size_check = ON;"));

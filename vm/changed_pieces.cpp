@@ -8,17 +8,17 @@ namespace sealift::vm {
 namespace {
 
 using Extents = base::Result<std::vector<Extent>>;
-using ExtentsOf =
-    std::function<Extents(NbdReader&, std::uint64_t offset, std::uint64_t size)>;
 
-// For read_pieces(): what is not wanted counts as hole.
+// For read_pieces(): reads with one reader what `wanted` says; the rest counts as hole.
 class WantedPieces final : public DiskReader {
  public:
+  using ExtentsOf = std::function<Extents(std::uint64_t offset, std::uint64_t size)>;
+
   WantedPieces(NbdReader& reader, const ExtentsOf& wanted)
       : reader_(reader), wanted_(wanted) {}
 
   Extents extents(std::uint64_t offset, std::uint64_t size) override {
-    return wanted_(reader_, offset, size);
+    return wanted_(offset, size);
   }
   base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override {
     return reader_.read(offset, bytes);
@@ -30,9 +30,10 @@ class WantedPieces final : public DiskReader {
 };
 
 base::Status read_wanted(const std::vector<std::unique_ptr<NbdReader>>& readers,
-                         const ExtentsOf& wanted, unsigned jobs, std::uint64_t size,
-                         std::uint32_t piece_size, const PieceSink& sink,
-                         const Progress& progress, const std::stop_token& stop) {
+                         const WantedPieces::ExtentsOf& wanted, unsigned jobs,
+                         std::uint64_t size, std::uint32_t piece_size,
+                         const PieceSink& sink, const Progress& progress,
+                         const std::stop_token& stop) {
   const std::size_t count = std::min<std::size_t>(readers.size(), std::max(jobs, 1U));
   std::vector<WantedPieces> pieces;
   pieces.reserve(count);  // They stay where they are: `used` points to them.
@@ -47,12 +48,15 @@ base::Status read_wanted(const std::vector<std::unique_ptr<NbdReader>>& readers,
 }  // namespace
 
 base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
-                                 unsigned jobs, std::uint64_t size,
+                                 NbdReader& changes, unsigned jobs, std::uint64_t size,
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress,
                                  const std::stop_token& stop) {
-  return read_wanted(readers, &NbdReader::changes, jobs, size, piece_size, sink,
-                     progress, stop);
+  // read_pieces() asks from one thread at a time.
+  const auto changed = [&](std::uint64_t offset, std::uint64_t limit) {
+    return changes.extents(offset, limit);
+  };
+  return read_wanted(readers, changed, jobs, size, piece_size, sink, progress, stop);
 }
 
 base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
@@ -60,8 +64,7 @@ base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& r
                                 std::uint32_t piece_size,
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop) {
-  const auto wanted = [&](NbdReader& /*reader*/, std::uint64_t offset,
-                          std::uint64_t limit) -> Extents {
+  const auto picked = [&](std::uint64_t offset, std::uint64_t limit) -> Extents {
     const auto next = std::ranges::lower_bound(numbers, offset / piece_size);
     if (next == numbers.end()) return std::vector<Extent>{{limit, true}};
     const std::uint64_t begin = *next * piece_size;
@@ -70,14 +73,14 @@ base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& r
     }
     return std::vector<Extent>{{std::min(limit, begin + piece_size - offset), false}};
   };
-  return read_wanted(readers, wanted, jobs, size, piece_size, sink, nullptr, stop);
+  return read_wanted(readers, picked, jobs, size, piece_size, sink, nullptr, stop);
 }
 
-base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,
+base::Result<bool> is_unchanged(NbdReader& changes, std::uint64_t offset,
                                 std::uint64_t size) {
   for (const std::uint64_t end = offset + size; offset < end;) {
     ASSIGN_OR_RETURN(const std::vector<Extent> extents,
-                     reader.changes(offset, end - offset));
+                     changes.extents(offset, end - offset));
     for (const Extent& extent : extents) {
       if (!extent.is_hole) return false;
       offset += extent.size;

@@ -9,9 +9,9 @@
 namespace sealift::vm {
 
 /// As TrackedDisk::read_changed(), with a thread for each of the first `jobs` of
-/// `readers`, which have the bitmap.
+/// `readers`. changes  A reader of the same disk that was opened with the bitmap.
 base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
-                                 unsigned jobs, std::uint64_t size,
+                                 NbdReader& changes, unsigned jobs, std::uint64_t size,
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress, const std::stop_token& stop);
 
@@ -22,8 +22,8 @@ base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& r
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop);
 
-/// As TrackedDisk::is_unchanged().
-base::Result<bool> is_unchanged(NbdReader& reader, std::uint64_t offset,
+/// As TrackedDisk::is_unchanged(). changes  As above.
+base::Result<bool> is_unchanged(NbdReader& changes, std::uint64_t offset,
                                 std::uint64_t size);
 
 }  // namespace sealift::vm

@@ -61,13 +61,13 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     RETURN_IF_ERROR(open(jobs));
-    return located(read_changed_pieces(served_readers_, jobs, disk_.size, piece_size,
-                                       sink, progress, stop));
+    return located(read_changed_pieces(served_readers_, *changes_, jobs, disk_.size,
+                                       piece_size, sink, progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
     RETURN_IF_ERROR(open(kMostReaders));
-    auto found = vm::is_unchanged(*served_readers_.front(), offset, size);
+    auto found = vm::is_unchanged(*changes_, offset, size);
     if (!found) return located(std::move(found).error()).error();
     return found;
   }
@@ -116,18 +116,25 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
   }
 
   base::Status open_server(unsigned count) {
-    ASSIGN_OR_RETURN(
-        ReadOnlyServer server,
-        ReadOnlyServer::start(disk_, count, key_ ? &*key_ : nullptr, bitmap_));
+    const unsigned for_changes = bitmap_.empty() ? 0 : 1;
+    ASSIGN_OR_RETURN(ReadOnlyServer server,
+                     ReadOnlyServer::start(disk_, count + for_changes,
+                                           key_ ? &*key_ : nullptr, bitmap_));
     key_.reset();
     server_.emplace(std::move(server));
     for (base::FileDescriptor& socket : server_->take_sockets()) {
-      auto reader = open_reader(*server_, std::move(socket), bitmap_);
+      const bool is_for_changes = served_readers_.size() == count;
+      auto reader =
+          open_reader(*server_, std::move(socket), is_for_changes ? bitmap_ : "");
       if (!reader) return std::move(reader).error();
       if (reader.value()->size() != disk_.size) {
         return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
       }
-      served_readers_.push_back(std::move(reader).value());
+      if (is_for_changes) {
+        changes_ = std::move(reader).value();
+      } else {
+        served_readers_.push_back(std::move(reader).value());
+      }
     }
     return base::Done{};
   }
@@ -140,6 +147,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
   std::optional<ReadOnlyServer> server_;
   std::vector<std::unique_ptr<RawReader>> raw_readers_;
   std::vector<std::unique_ptr<NbdReader>> served_readers_;
+  std::unique_ptr<NbdReader> changes_;  // Of the server, too; null: no bitmap.
 };
 
 base::Result<std::optional<keyvault::Secret>> read_key(const Connection& connection,

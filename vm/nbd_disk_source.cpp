@@ -40,13 +40,16 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     if (auto status = connect_all(jobs); !status) return told(std::move(status));
-    return told(
-        read_changed_pieces(readers_, jobs, size_, piece_size, sink, progress, stop));
+    if (auto status = connect_for_changes(); !status) return told(std::move(status));
+    return told(read_changed_pieces(readers_, *changes_, jobs, size_, piece_size, sink,
+                                    progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
-    if (auto status = connect_all(1); !status) return told(std::move(status)).error();
-    auto found = vm::is_unchanged(*readers_.front(), offset, size);
+    if (auto status = connect_for_changes(); !status) {
+      return told(std::move(status)).error();
+    }
+    auto found = vm::is_unchanged(*changes_, offset, size);
     if (!found) return told(std::move(found).error()).error();
     return found;
   }
@@ -68,19 +71,29 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   base::Status connect_all(unsigned jobs) {
     const unsigned count = std::clamp(jobs, 1U, most_connections_);
     while (readers_.size() < count) {
-      // The guard has it before it is connected: it must know every connection, and
-      // end those whose handshake we did not live to finish.
-      ASSIGN_OR_RETURN(base::FileDescriptor socket, make_socket());
-      RETURN_IF_ERROR(guard_.hold_socket(socket.get()));
-      RETURN_IF_ERROR(connect_to_socket(socket, socket_.string()));
-      ASSIGN_OR_RETURN(auto reader,
-                       NbdReader::open(std::move(socket), target_, bitmap_));
-      if (reader->size() != size_) {
-        return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
-      }
+      ASSIGN_OR_RETURN(auto reader, connect(""));
       readers_.push_back(std::move(reader));
     }
     return base::Done{};
+  }
+
+  base::Status connect_for_changes() {
+    if (changes_) return base::Done{};
+    ASSIGN_OR_RETURN(changes_, connect(bitmap_));
+    return base::Done{};
+  }
+
+  base::Result<std::unique_ptr<NbdReader>> connect(const std::string& bitmap) {
+    // The guard has it before it is connected: it must know every connection, and end
+    // those whose handshake we did not live to finish.
+    ASSIGN_OR_RETURN(base::FileDescriptor socket, make_socket());
+    RETURN_IF_ERROR(guard_.hold_socket(socket.get()));
+    RETURN_IF_ERROR(connect_to_socket(socket, socket_.string()));
+    ASSIGN_OR_RETURN(auto reader, NbdReader::open(std::move(socket), target_, bitmap));
+    if (reader->size() != size_) {
+      return base::Error(base::ErrorCode::kIo, "the disk's size changed meanwhile");
+    }
+    return reader;
   }
 
   std::string target_;
@@ -91,6 +104,7 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   unsigned most_connections_;
   ExplainFailure explain_;
   std::vector<std::unique_ptr<NbdReader>> readers_;
+  std::unique_ptr<NbdReader> changes_;  // One more; null: nobody asked yet.
 };
 
 }  // namespace

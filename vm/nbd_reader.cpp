@@ -14,7 +14,6 @@ namespace sealift::vm {
 
 namespace {
 
-constexpr const char* kContext = LIBNBD_CONTEXT_BASE_ALLOCATION;
 // QEMU, docs/interop/nbd.txt.
 constexpr const char* kBitmapContext = "qemu:dirty-bitmap:";
 constexpr std::uint32_t kIsDirty = 1;
@@ -34,11 +33,10 @@ base::Error answered_error(nbd_handle* handle, std::string what) {
   return base::Error(base::ErrorCode::kRefused, std::move(what)).because(error.cause());
 }
 
-// What is asked of a server that answers for several contexts at once.
+// What a question is about, and what was answered.
 struct Question {
-  std::string context;
-  std::uint32_t flag;
-  bool is_hole_if_set;
+  const std::string& context;
+  bool is_about_changes;
   std::vector<Extent> answer;
 };
 
@@ -48,8 +46,10 @@ int note_extents(void* user_data, const char* context, std::uint64_t /*offset*/,
   auto& question = *static_cast<Question*>(user_data);
   if (question.context != context) return 0;
   for (std::size_t i = 0; i + 1 < count; i += 2) {
-    const bool is_set = (entries[i + 1] & question.flag) != 0;
-    question.answer.push_back({entries[i], is_set == question.is_hole_if_set});
+    const std::uint32_t flags = entries[i + 1];
+    const bool is_hole = question.is_about_changes ? (flags & kIsDirty) == 0
+                                                   : (flags & LIBNBD_STATE_ZERO) != 0;
+    question.answer.push_back({entries[i], is_hole});
   }
   return 0;
 }
@@ -101,11 +101,10 @@ base::Result<std::unique_ptr<NbdReader>> NbdReader::open(base::FileDescriptor so
   reader->handle_.reset(nbd_create());
   nbd_handle* handle = reader->handle_.get();
   if (handle == nullptr) return nbd_error("cannot make an NBD client");
-  if (!bitmap.empty()) reader->bitmap_context_ = kBitmapContext + bitmap;
-  const char* bitmap_context = reader->bitmap_context_.c_str();
+  if (!bitmap.empty()) reader->context_ = kBitmapContext + bitmap;
+  const char* context = reader->context_.c_str();
   if (nbd_set_export_name(handle, export_name.c_str()) != 0 ||
-      nbd_add_meta_context(handle, kContext) != 0 ||
-      (!bitmap.empty() && nbd_add_meta_context(handle, bitmap_context) != 0) ||
+      nbd_add_meta_context(handle, context) != 0 ||
       nbd_set_pread_initialize(handle, false) != 0 ||
       nbd_connect_socket(handle, socket.release()) != 0) {
     return nbd_error("cannot reach the disk over NBD");
@@ -114,22 +113,22 @@ base::Result<std::unique_ptr<NbdReader>> NbdReader::open(base::FileDescriptor so
   if (size < 0) return nbd_error("cannot learn the disk's size over NBD");
   reader->size_ = static_cast<std::uint64_t>(size);
   reader->has_whole_answers_ = nbd_can_df(handle) == 1;
-  if (!bitmap.empty() && nbd_can_meta_context(handle, bitmap_context) != 1) {
+  reader->has_context_ = nbd_can_meta_context(handle, context) == 1;
+  reader->is_about_changes_ = !bitmap.empty();
+  if (reader->is_about_changes_ && !reader->has_context_) {
     return base::Error(base::ErrorCode::kIo,
                        "the NBD server does not say what changed on the disk");
   }
   return reader;
 }
 
-base::Result<std::vector<Extent>> NbdReader::ask(const std::string& context,
-                                                 std::uint32_t wanted_flag,
-                                                 bool is_hole_if_set,
-                                                 std::uint64_t offset,
-                                                 std::uint64_t size) {
-  Question question{context, wanted_flag, is_hole_if_set, {}};
+base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
+                                                     std::uint64_t size) {
+  const std::uint64_t asked = std::min(size, kQuestionLimit);
+  if (!has_context_) return std::vector<Extent>{{asked, false}};
+  Question question{context_, is_about_changes_, {}};
   const nbd_extent_callback callback{note_extents, &question, nullptr};
-  if (nbd_block_status(handle_.get(), std::min(size, kQuestionLimit), offset, callback,
-                       0) != 0) {
+  if (nbd_block_status(handle_.get(), asked, offset, callback, 0) != 0) {
     return answered_error(handle_.get(), "cannot list what the disk holds")
         .at("offset", std::to_string(offset));
   }
@@ -139,19 +138,6 @@ base::Result<std::vector<Extent>> NbdReader::ask(const std::string& context,
         .at("offset", std::to_string(offset));
   }
   return std::move(question.answer);
-}
-
-base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
-                                                     std::uint64_t size) {
-  if (nbd_can_meta_context(handle_.get(), kContext) != 1) {
-    return std::vector<Extent>{{std::min(size, kQuestionLimit), false}};
-  }
-  return ask(kContext, LIBNBD_STATE_ZERO, true, offset, size);
-}
-
-base::Result<std::vector<Extent>> NbdReader::changes(std::uint64_t offset,
-                                                     std::uint64_t size) {
-  return ask(bitmap_context_, kIsDirty, false, offset, size);
 }
 
 // QEMU 7.2 hangs up, rather than answer with an error, when a read fails that it may

@@ -24,7 +24,10 @@ base::Status connect_to_socket(const base::FileDescriptor& socket,
 class NbdReader final : public DiskReader {
  public:
   /// Negotiates on `socket`, a connected one.
-  /// bitmap  The dirty bitmap that the server exports beside the disk; empty: none.
+  /// bitmap  A dirty bitmap that the server exports beside the disk: extents() then
+  ///         tells what changed, and what the bitmap does not have as dirty is a hole.
+  ///         Empty: what the disk holds. Never both on one connection: QEMU would walk
+  ///         the disk's map for each question about changes.
   /// errors  kIo: libnbd's words; the server has no such bitmap.
   static base::Result<std::unique_ptr<NbdReader>> open(base::FileDescriptor socket,
                                                        const std::string& export_name,
@@ -35,19 +38,15 @@ class NbdReader final : public DiskReader {
                                             std::uint64_t size) override;
   base::Status read(std::uint64_t offset, std::span<std::byte> bytes) override;
 
-  /// As extents(); what the bitmap does not have as dirty is a hole.
-  base::Result<std::vector<Extent>> changes(std::uint64_t offset, std::uint64_t size);
-
  private:
   using NbdHandle = base::Handle<nbd_handle, nbd_close>;
 
   NbdReader() = default;
   int pread(std::uint64_t offset, std::span<std::byte> bytes);
-  base::Result<std::vector<Extent>> ask(const std::string& context,
-                                        std::uint32_t wanted_flag, bool is_hole_if_set,
-                                        std::uint64_t offset, std::uint64_t size);
   NbdHandle handle_;
-  std::string bitmap_context_;  // Empty: none.
+  std::string context_ = LIBNBD_CONTEXT_BASE_ALLOCATION;
+  bool has_context_ = false;
+  bool is_about_changes_ = false;
   std::uint64_t size_ = 0;
   bool has_whole_answers_ = false;
 };

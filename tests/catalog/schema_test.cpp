@@ -36,7 +36,7 @@ TEST_CASE("a new catalog gets today's schema, from version 0", "[catalog]") {
                      "sql NOT LIKE '%STRICT%' AND name <> 'sqlite_sequence'")
             .value() == 0);
   CHECK(database.integer("PRAGMA foreign_keys").value() == 1);
-  CHECK(database.integer("PRAGMA cache_size").value() == -65536);
+  CHECK(database.integer("PRAGMA cache_size").value() == -32768);
   CHECK(database.integer("PRAGMA journal_size_limit").value() == 64 * 1024 * 1024);
   auto mode = database.prepare("PRAGMA journal_mode").value();
   REQUIRE(mode.next().value());
