@@ -1,6 +1,7 @@
 #include "backup/export_inbox.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUnfinished = "sealift-export.unfinished";
+constexpr auto kLongestExport = std::chrono::hours(24);
 constexpr const char* kStored = "sealift-stored.json";
 constexpr std::uint64_t kDocumentLimit = 16 * base::kMiB;
 constexpr std::size_t kReadAtOnce = base::kMiB;
@@ -27,6 +29,13 @@ constexpr mode_t kMode = 0644;  // Names and ids; nothing of the VM.
 bool is_there(const fs::path& path) {
   std::error_code failure;
   return fs::exists(fs::symlink_status(path, failure));
+}
+
+// The script writes its mark when it begins.
+bool has_broken_off(const fs::path& folder) {
+  std::error_code failure;
+  const fs::file_time_type begun = fs::last_write_time(folder / kUnfinished, failure);
+  return !failure && fs::file_time_type::clock::now() - begun > kLongestExport;
 }
 
 base::Result<base::Json> read_json(const fs::path& path, base::Bytes* bytes) {
@@ -199,7 +208,7 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
       (is_stored(part, repository) ? found.stored : found.finished).push_back(part);
       found.is_inbox = true;
     } else {
-      found.not_ours.push_back(part);
+      (has_broken_off(part) ? found.broken_off : found.not_ours).push_back(part);
       found.is_inbox = found.is_inbox || is_there(part / kUnfinished);
     }
   }

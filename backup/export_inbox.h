@@ -17,8 +17,9 @@ constexpr const char* kExportDocument = "sealift-export.json";
 struct ExportFolders {
   bool is_inbox = false;
   std::vector<std::filesystem::path> finished;
-  std::vector<std::filesystem::path> stored;    ///< In this repository, before.
-  std::vector<std::filesystem::path> not_ours;  ///< Left alone: without the file.
+  std::vector<std::filesystem::path> stored;      ///< In this repository, before.
+  std::vector<std::filesystem::path> not_ours;    ///< Left alone: without the file.
+  std::vector<std::filesystem::path> broken_off;  ///< Begun a day ago, not finished.
 };
 
 /// `folder` is an export, finished by its own sealift-export.json or put together by

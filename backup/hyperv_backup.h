@@ -42,7 +42,9 @@ struct HypervOutcome {
   /// Trusted Launch VMs of the clusters whose key their key vaults do not hold, by the
   /// newest inventory in the inbox.
   std::vector<std::string> without_key;
-  bool has_leftovers = false;  ///< Files of an inbox's export that are of no VM.
+  /// Something of an inbox is not stored: files of no VM, an export that broke off, or
+  /// there is no finished one.
+  bool has_leftovers = false;
 };
 
 /// Of each VM in the folder a snapshot, or the reasons why not: one that is not whole,

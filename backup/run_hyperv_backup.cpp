@@ -68,6 +68,17 @@ class HypervRun {
                                   " is left alone: it is no finished export, for want "
                                   "of its sealift-export.json");
     }
+    for (const fs::path& folder : folders.broken_off) {
+      outcome_.warnings.push_back(folder.string() +
+                                  ": its export began more than a day ago and is not "
+                                  "finished; if it broke off, remove the folder and "
+                                  "export the VM again");
+      outcome_.has_leftovers = true;
+    }
+    if (folders.finished.empty() && folders.stored.empty()) {
+      outcome_.warnings.push_back("no finished export is in " + folder_.string());
+      outcome_.has_leftovers = true;
+    }
     struct stat found {};
     if (::stat(folder_.c_str(), &found) == 0 && (found.st_mode & S_IRWXO) != 0) {
       outcome_.warnings.push_back(

@@ -76,6 +76,7 @@ base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text
   Facts facts;
   facts.push_back({"file", "wrapped protection key"});
   facts.push_back({"encoding", json.encoding});
+  facts.push_back({"member", json.member});
   if (!json.wrapping_key_name.empty()) {
     facts.push_back({"wrapping_key", json.wrapping_key_name});
   }

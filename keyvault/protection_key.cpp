@@ -111,6 +111,7 @@ base::Result<KeyJson> parse_key_json(base::ByteView text) {
   ASSIGN_OR_RETURN(json.wrapped, bytes_member(object, kPrivateKey));
   ASSIGN_OR_RETURN(base::Bytes other, bytes_member(object, kPublicKey));
   // Microsoft's SDK has two fields for one wrapped AES key and does not say which.
+  json.member = json.wrapped.empty() ? kPublicKey : kPrivateKey;
   if (json.wrapped.empty()) json.wrapped = std::move(other);
   if (json.wrapped.empty()) return broken("J6", "the key JSON holds no wrapped key");
   return json;

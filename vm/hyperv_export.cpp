@@ -115,7 +115,8 @@ class VmSorter {
     }
     if (folders_.has_one_vm(folder_)) claim_folder();
     look_at_checkpoints();
-    claim_parents();
+    add_parents(claimed_);
+    add_parents(named_disks_);
     for (const std::size_t at : claimed_) look_at_file(at);
     vm_.files.assign(claimed_.begin(), claimed_.end());
     return std::move(vm_);
@@ -223,6 +224,7 @@ class VmSorter {
                   std::vector<std::size_t>& places) {
     if (const auto found = find(name, of.path)) {
       claim(*found);
+      named_disks_.insert(*found);
       if (std::ranges::find(places, *found) == places.end()) {
         places.push_back(*found);
       } else {
@@ -272,15 +274,15 @@ class VmSorter {
   }
 
   // Parents have parents; each is looked at once.
-  void claim_parents() {
-    std::vector<std::size_t> left(claimed_.begin(), claimed_.end());
+  void add_parents(std::set<std::size_t>& disks) const {
+    std::vector<std::size_t> left(disks.begin(), disks.end());
     while (!left.empty()) {
       const std::size_t at = left.back();
       left.pop_back();
       const auto* const disk = std::get_if<Vhdx>(&files_[at].content);
       if (disk == nullptr || !disk->parent) continue;
       const auto parent = find_parent(files_, files_[at].path, *disk->parent);
-      if (parent && claimed_.insert(*parent).second) left.push_back(*parent);
+      if (parent && disks.insert(*parent).second) left.push_back(*parent);
     }
   }
 
@@ -309,6 +311,10 @@ class VmSorter {
       if (disk->has_log) {
         remark(file.path, "it was not closed properly: its log waits");
       }
+      if (disk->parent && !named_disks_.contains(at)) {
+        remark(file.path,
+               "neither the VM nor a checkpoint of it names this differencing disk");
+      }
     }
   }
 
@@ -333,6 +339,7 @@ class VmSorter {
   const VmFolders& folders_;
   fs::path folder_;
   std::set<std::size_t> claimed_;
+  std::set<std::size_t> named_disks_;  // By a configuration, and their parents.
   HypervVm vm_;
 };
 

@@ -213,6 +213,7 @@ base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
   facts.add("wrapping_key", "its name in the key vault",
             json.wrapping_key_name.empty() ? "none said" : json.wrapping_key_name,
             json.wrapping_key_name);
+  facts.add("member", "lies in", json.member);
   facts.add_number("wrapped_bytes", "bytes, wrapped",
                    static_cast<std::int64_t>(json.wrapped.size()));
   inspected.facts = facts.take();

@@ -80,6 +80,10 @@ TEST_CASE("an inbox gives its finished exports, each once", "[backup]") {
   CHECK(found.is_inbox);
   CHECK(found.finished == std::vector{scene.path("one")});
   CHECK(found.not_ours == std::vector{scene.path("three"), scene.path("two")});
+  CHECK(found.broken_off.empty());
+  const fs::path mark = scene.path("two/sealift-export.unfinished");
+  fs::last_write_time(mark, fs::last_write_time(mark) - std::chrono::hours(25));
+  CHECK(scene.find().value().broken_off == std::vector{scene.path("two")});
 
   const ExportDocument document = read_export_document(scene.path("one")).value();
   VmOutcome vm;

@@ -191,9 +191,17 @@ TEST_CASE("inspect says what an exported key is, and what is wrong", "[cli]") {
   CHECK_THAT(aes, Contains("wrapped_bytes: 424\n"));
   CHECK_THAT(aes, Contains("key_size: 25 to 32 bytes: of an AES-256 key\n"));
   CHECK_THAT(aes, Contains("key_bytes: 32\noaep_hash: SHA-256\n"));
+  CHECK_THAT(aes, Contains("member: private-key\n"));
   CHECK_THAT(inspect(33), Contains("key_size: 33 to 40 bytes\n"));
   std::string text = host.read("key.json");
   const std::string member = "\"private-key\":\"";
+  // Microsoft's two members, the other way round.
+  std::string other = text;
+  other.replace(other.find(member), member.size(), "\"public-key\":\"");
+  other.replace(other.find("\"public-key\":\"\""), 15, "\"private-key\":\"\"");
+  host.write("key.json", other);
+  const Outcome swapped = host.run({"keyvault", "inspect", host.path("key.json")});
+  CHECK_THAT(swapped.output, Contains("member: public-key\n"));
   text.erase(text.find(member) + member.size(), 4);
   host.write("key.json", text);
   const Outcome cut = host.run({"keyvault", "inspect", host.path("key.json")});

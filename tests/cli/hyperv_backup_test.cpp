@@ -6,6 +6,7 @@
 #include "base/filesystem.h"
 #include "base/strict_json.h"
 #include "base/subprocess.h"
+#include "keyvault/digest.h"
 #include "tests/cli/command_line.h"
 #include "tests/support/hyperv_fixtures.h"
 
@@ -49,6 +50,8 @@ class ExportScene {
         host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
                   "--recipient", host.path("moc.pub.pem")});
     REQUIRE(made.status == 0);
+    constexpr std::size_t kIdDigits = 64;
+    repository_id = made.output.substr(0, kIdDigits);
   }
 
   void make_export(const std::string& state = "gsp-key") {
@@ -73,6 +76,29 @@ class ExportScene {
     return host.run(words);
   }
 
+  /// Writes what the script writes last, as made by `node`.
+  void finish_export(const std::string& node) const {
+    base::Json files = base::Json::array();
+    for (const auto& entry : fs::recursive_directory_iterator(host.path("export"))) {
+      const std::string path = fs::relative(entry.path(), host.path("export")).string();
+      if (!entry.is_regular_file() || path.starts_with("sealift-")) continue;
+      const base::Bytes bytes = base::read_file(entry.path(), base::kGiB).value();
+      files.push_back({{"path", path},
+                       {"size", bytes.size()},
+                       {"sha256", keyvault::sha256(bytes).hex()}});
+    }
+    host.write("export/sealift-export.json",
+               base::Json{{"format", 1},
+                          {"cluster", "hq"},
+                          {"host", node},
+                          {"host_build", "26100"},
+                          {"created", "2026-11-27T20:15:07Z"},
+                          {"vms", base::Json::array()},
+                          {"inventory", base::Json::array()},
+                          {"files", files}}
+                   .dump());
+  }
+
   Outcome restore(const std::string& id, const std::string& folder,
                   const std::vector<std::string>& more = {}) {
     std::vector<std::string> words{"restore",        id,
@@ -87,6 +113,7 @@ class ExportScene {
   }
 
   CommandLine host;
+  std::string repository_id;
 };
 
 std::string id_of(const Outcome& outcome) {
@@ -232,6 +259,48 @@ TEST_CASE("a differencing disk goes on from the snapshot before", "[cli]") {
       other.run({"backup", "--hyperv-export", scene.host.path("export")});
   CHECK(refused.status == 5);
   CHECK_THAT(refused.error, Contains("the parent of a differencing disk is not in"));
+}
+
+TEST_CASE("another host's disks are nothing to go on from", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  static_cast<void>(id_of(scene.back_up()));
+  fs::remove(scene.host.path("export/Virtual Hard Disks/base.vhdx"));
+  CHECK(scene.back_up().status == 0);
+  scene.host.become_fresh_host();
+  scene.host.variables["SEALIFT_KEYVAULT"] = scene.host.path("vault-2");
+  REQUIRE(scene.host.run({"keyvault", "init"}).status == 0);
+  const Outcome joined =
+      scene.host.run({"repo", "join", "--repo-id", scene.repository_id, "--identity",
+                      scene.host.path("key-1.pem")});
+  CAPTURE(joined.error);
+  REQUIRE(joined.status == 0);
+  const Outcome refused = scene.back_up();
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("this host has no earlier snapshot of the VM"));
+}
+
+TEST_CASE("an export is noted as stored once it was read back", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  scene.finish_export("NODE-1");
+  CHECK(scene.back_up().status == 0);
+  const fs::path stored = scene.host.path("export/sealift-stored.json");
+  CHECK(fs::exists(stored));
+  CHECK(scene.back_up().output.empty());
+  // The same disks again: they lie in the first volume, and that is damaged now.
+  for (const auto& entry :
+       fs::recursive_directory_iterator(scene.host.path("repository"))) {
+    if (entry.path().extension() != ".tar") continue;
+    std::fstream volume(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    volume.seekp(static_cast<std::streamoff>(fs::file_size(entry.path()) / 4));
+    volume.write("damage", 6);
+  }
+  fs::remove(stored);
+  scene.finish_export("NODE-2");
+  const Outcome second = scene.back_up();
+  CHECK(second.status == 3);
+  CHECK_FALSE(fs::exists(stored));
 }
 
 TEST_CASE("options of an export and of libvirt do not mix", "[cli]") {

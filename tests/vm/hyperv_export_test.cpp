@@ -250,6 +250,20 @@ TEST_CASE("checkpoints are as many as the VM says, and whole", "[vm]") {
   CHECK(sort_out_export(files).vms.front().blockers.empty());
 }
 
+TEST_CASE("a differencing disk that nobody names is remarked on", "[vm]") {
+  auto files = exported("/x", kOne);
+  files.push_back(disk("/x/Virtual Hard Disks/newer.avhdx", kDiskB, kDiskA));
+  const Words said{
+      "neither the VM nor a checkpoint of it names this differencing disk"};
+  CHECK(words(sort_out_export(files).vms.front().remarks) == said);
+  // One that hangs below it makes neither of them named; a drive does.
+  files.push_back(disk("/x/Virtual Hard Disks/newest.avhdx", kDiskC, kDiskB));
+  CHECK(words(sort_out_export(files).vms.front().remarks).size() == 2);
+  std::get<HypervConfiguration>(files[0].content).drives.front().source_path =
+      "C:\\disks\\newest.avhdx";
+  CHECK(sort_out_export(files).vms.front().remarks.empty());
+}
+
 TEST_CASE("a parent beside its child comes before a copy elsewhere", "[vm]") {
   auto files = exported("/x/two", kTwo);
   files[3] = disk("/x/two/system.vhdx", kDiskC, kDiskA);
