@@ -289,8 +289,10 @@ class RunningCapture final : public Capture {
     const auto pulled = std::max<std::size_t>(
         1, static_cast<std::size_t>(std::ranges::count(
                plan_.disks, Way::kPull, [](const auto& disk) { return disk.second; })));
-    const auto connections = static_cast<unsigned>(
-        std::clamp<std::size_t>(kMostConnections / pulled, 1, kMostConnectionsOfDisk));
+    const auto connections =
+        static_cast<unsigned>(std::clamp<std::size_t>(kMostConnections / pulled, 2,
+                                                      kMostConnectionsOfDisk + 1) -
+                              1);
     for (const auto& [disk, way] : plan_.disks) {
       if (way == Way::kPull) {
         disks_.push_back(open_pulled_disk(

@@ -29,7 +29,7 @@ class WantedPieces final : public DiskReader {
   const ExtentsOf& wanted_;
 };
 
-base::Status read_wanted(const std::vector<std::unique_ptr<NbdReader>>& readers,
+base::Status read_wanted(const std::vector<NbdReader*>& readers,
                          const WantedPieces::ExtentsOf& wanted, unsigned jobs,
                          std::uint64_t size, std::uint32_t piece_size,
                          const PieceSink& sink, const Progress& progress,
@@ -47,21 +47,20 @@ base::Status read_wanted(const std::vector<std::unique_ptr<NbdReader>>& readers,
 
 }  // namespace
 
-base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+base::Status read_changed_pieces(const std::vector<NbdReader*>& readers,
                                  NbdReader& changes, unsigned jobs, std::uint64_t size,
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress,
                                  const std::stop_token& stop) {
   // read_pieces() asks from one thread at a time.
   const auto changed = [&](std::uint64_t offset, std::uint64_t limit) {
-    return changes.extents(offset, limit);
+    return changes.changes(offset, limit);
   };
   return read_wanted(readers, changed, jobs, size, piece_size, sink, progress, stop);
 }
 
-base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
-                                unsigned jobs, std::uint64_t size,
-                                std::uint32_t piece_size,
+base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned jobs,
+                                std::uint64_t size, std::uint32_t piece_size,
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop) {
   const auto picked = [&](std::uint64_t offset, std::uint64_t limit) -> Extents {
@@ -80,7 +79,7 @@ base::Result<bool> is_unchanged(NbdReader& changes, std::uint64_t offset,
                                 std::uint64_t size) {
   for (const std::uint64_t end = offset + size; offset < end;) {
     ASSIGN_OR_RETURN(const std::vector<Extent> extents,
-                     changes.extents(offset, end - offset));
+                     changes.changes(offset, end - offset));
     for (const Extent& extent : extents) {
       if (!extent.is_hole) return false;
       offset += extent.size;

@@ -1,7 +1,6 @@
 // Some pieces of a disk that an NBD server exports beside a dirty bitmap.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "vm/nbd_reader.h"
@@ -9,16 +8,15 @@
 namespace sealift::vm {
 
 /// As TrackedDisk::read_changed(), with a thread for each of the first `jobs` of
-/// `readers`. changes  A reader of the same disk that was opened with the bitmap.
-base::Status read_changed_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
+/// `readers`. changes  Opened with the bitmap; may be one of them.
+base::Status read_changed_pieces(const std::vector<NbdReader*>& readers,
                                  NbdReader& changes, unsigned jobs, std::uint64_t size,
                                  std::uint32_t piece_size, const PieceSink& sink,
                                  const Progress& progress, const std::stop_token& stop);
 
 /// As TrackedDisk::read_picked(), of a disk of `size` bytes.
-base::Status read_picked_pieces(const std::vector<std::unique_ptr<NbdReader>>& readers,
-                                unsigned jobs, std::uint64_t size,
-                                std::uint32_t piece_size,
+base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned jobs,
+                                std::uint64_t size, std::uint32_t piece_size,
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop);
 

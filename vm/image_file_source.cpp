@@ -61,7 +61,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
     RETURN_IF_ERROR(open(jobs));
-    return located(read_changed_pieces(served_readers_, *changes_, jobs, disk_.size,
+    return located(read_changed_pieces(served(), *changes_, jobs, disk_.size,
                                        piece_size, sink, progress, stop));
   }
 
@@ -76,11 +76,17 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
                            std::uint32_t piece_size, unsigned jobs,
                            const PieceSink& sink, std::stop_token stop) override {
     RETURN_IF_ERROR(open(kMostReaders));
-    return located(read_picked_pieces(served_readers_, jobs, disk_.size, piece_size,
-                                      numbers, sink, stop));
+    return located(read_picked_pieces(served(), jobs, disk_.size, piece_size, numbers,
+                                      sink, stop));
   }
 
  private:
+  std::vector<NbdReader*> served() const {
+    std::vector<NbdReader*> readers;
+    for (const auto& reader : served_readers_) readers.push_back(reader.get());
+    return readers;
+  }
+
   bool is_read_directly() const { return disk_.format == "raw" && !disk_.rbd; }
 
   base::Status located(base::Status status) const {

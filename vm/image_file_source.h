@@ -11,7 +11,7 @@
 namespace sealift::vm {
 
 /// Raw images by themselves, others and those on the network through qemu-nbd; no lock
-/// is taken. They are opened by the first read_allocated(), whose errors name them.
+/// is taken. They are opened by what reads first, whose errors name them.
 /// `bitmap`  Of the image's dirty bitmaps the one that says what changed; empty: none.
 /// `key`  Of a network disk's user, if it has one.
 std::unique_ptr<DiskSource> open_image_files(const Disk& disk,

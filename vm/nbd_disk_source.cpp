@@ -39,10 +39,11 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   base::Status read_changed(std::uint32_t piece_size, unsigned jobs,
                             const PieceSink& sink, const Progress& progress,
                             std::stop_token stop) override {
-    if (auto status = connect_all(jobs); !status) return told(std::move(status));
     if (auto status = connect_for_changes(); !status) return told(std::move(status));
-    return told(read_changed_pieces(readers_, *changes_, jobs, size_, piece_size, sink,
-                                    progress, stop));
+    auto readers = any_readers(jobs);
+    if (!readers) return told(std::move(readers).error());
+    return told(read_changed_pieces(readers.value(), *changes_, jobs, size_, piece_size,
+                                    sink, progress, stop));
   }
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
@@ -57,9 +58,10 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   base::Status read_picked(const std::vector<std::uint64_t>& numbers,
                            std::uint32_t piece_size, unsigned jobs,
                            const PieceSink& sink, std::stop_token stop) override {
-    if (auto status = connect_all(jobs); !status) return told(std::move(status));
-    return told(
-        read_picked_pieces(readers_, jobs, size_, piece_size, numbers, sink, stop));
+    auto readers = any_readers(jobs);
+    if (!readers) return told(std::move(readers).error());
+    return told(read_picked_pieces(readers.value(), jobs, size_, piece_size, numbers,
+                                   sink, stop));
   }
 
  private:
@@ -75,6 +77,15 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
       readers_.push_back(std::move(reader));
     }
     return base::Done{};
+  }
+
+  // To read with. Where each disk may have but one connection it is the bitmap's.
+  base::Result<std::vector<NbdReader*>> any_readers(unsigned jobs) {
+    if (changes_ && most_connections_ == 1) return std::vector{changes_.get()};
+    RETURN_IF_ERROR(connect_all(jobs));
+    std::vector<NbdReader*> readers;
+    for (const auto& reader : readers_) readers.push_back(reader.get());
+    return readers;
   }
 
   base::Status connect_for_changes() {
@@ -104,7 +115,7 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   unsigned most_connections_;
   ExplainFailure explain_;
   std::vector<std::unique_ptr<NbdReader>> readers_;
-  std::unique_ptr<NbdReader> changes_;  // One more; null: nobody asked yet.
+  std::unique_ptr<NbdReader> changes_;  // Null: nobody asked yet.
 };
 
 }  // namespace

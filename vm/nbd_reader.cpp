@@ -124,11 +124,27 @@ base::Result<std::unique_ptr<NbdReader>> NbdReader::open(base::FileDescriptor so
 
 base::Result<std::vector<Extent>> NbdReader::extents(std::uint64_t offset,
                                                      std::uint64_t size) {
+  if (is_about_changes_) {
+    return base::Error(base::ErrorCode::kDefect, "a bitmap does not say what is there");
+  }
   const std::uint64_t asked = std::min(size, kQuestionLimit);
   if (!has_context_) return std::vector<Extent>{{asked, false}};
+  return ask(offset, asked);
+}
+
+base::Result<std::vector<Extent>> NbdReader::changes(std::uint64_t offset,
+                                                     std::uint64_t size) {
+  if (!is_about_changes_) {
+    return base::Error(base::ErrorCode::kDefect, "no bitmap says what changed");
+  }
+  return ask(offset, std::min(size, kQuestionLimit));
+}
+
+base::Result<std::vector<Extent>> NbdReader::ask(std::uint64_t offset,
+                                                 std::uint64_t size) {
   Question question{context_, is_about_changes_, {}};
   const nbd_extent_callback callback{note_extents, &question, nullptr};
-  if (nbd_block_status(handle_.get(), asked, offset, callback, 0) != 0) {
+  if (nbd_block_status(handle_.get(), size, offset, callback, 0) != 0) {
     return answered_error(handle_.get(), "cannot list what the disk holds")
         .at("offset", std::to_string(offset));
   }
