@@ -5,24 +5,33 @@
 
 namespace sealift::backup {
 
-void Pace::keep(std::size_t bytes, const archive::ArchiveWriter& archive) {
-  const std::uint64_t total = read_bytes_.fetch_add(bytes) + bytes;
+Pace::Pace(const RateLimits& limits, const archive::ArchiveWriter& archive,
+           const std::stop_token& stop)
+    : archive_(archive),
+      stop_(stop),
+      read_(limits.read),
+      write_(limits.write),
+      stored_(archive.counts().stored_bytes) {}
+
+void Pace::keep(std::size_t bytes) { sleep_unless_stopped(spend(bytes), stop_); }
+
+std::chrono::nanoseconds Pace::spend(std::size_t bytes) {
+  const std::lock_guard guard(mutex_);
   const auto now = std::chrono::steady_clock::now();
-  sleep_unless_stopped(
-      std::max(limits_.read.delay(total, now),
-               limits_.write.delay(archive.counts().stored_bytes, now)),
-      stop_);
+  const std::uint64_t stored = archive_.counts().stored_bytes;
+  const auto for_writing = write_.spend(stored - stored_, now);
+  stored_ = stored;
+  return std::max(read_.spend(bytes, now), for_writing);
 }
 
 base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
-                        archive::ComponentWriter& component,
-                        const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
+                        archive::ComponentWriter& component, std::uint32_t chunk_size,
                         unsigned jobs, Pace& pace, const DiskProgress& progress,
                         const std::stop_token& stop) {
   const vm::PieceSink store = [&](std::uint64_t offset,
                                   base::ByteView bytes) -> base::Status {
     RETURN_IF_ERROR(component.put(offset / chunk_size, bytes));
-    pace.keep(bytes.size(), archive);
+    pace.keep(bytes.size());
     return base::Done{};
   };
   const vm::Progress advance = [&](std::uint64_t offset) -> base::Status {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <functional>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -20,27 +21,31 @@ inline unsigned default_jobs() {
   return std::clamp(std::thread::hardware_concurrency() * 3, 2U, 8U);
 }
 
-struct PipelineLimits {
-  Throttle read;
-  Throttle write;
-  unsigned jobs = default_jobs();
+/// Bytes a second; none: as fast as it goes.
+struct RateLimits {
+  std::optional<std::uint64_t> read;
+  std::optional<std::uint64_t> write;  ///< Of what is stored, after compression.
 };
 
-/// Keeps all reading of a VM's disks to the limits. Threads: any.
+/// Keeps all reading and storing of one VM to its limits. Threads: any.
 class Pace {
  public:
-  Pace(const PipelineLimits& limits, const std::stop_token& stop)
-      : limits_(limits), stop_(stop) {}
+  /// What `archive` has stored by now is not counted. Both outlive this.
+  Pace(const RateLimits& limits, const archive::ArchiveWriter& archive,
+       const std::stop_token& stop);
 
   /// After `bytes` were read: sleeps as long as the limits ask for, unless stopped.
-  void keep(std::size_t bytes, const archive::ArchiveWriter& archive);
-
-  std::uint64_t read_bytes() const { return read_bytes_; }
+  void keep(std::size_t bytes);
 
  private:
-  const PipelineLimits& limits_;
+  std::chrono::nanoseconds spend(std::size_t bytes);
+
+  const archive::ArchiveWriter& archive_;
   const std::stop_token& stop_;
-  std::atomic<std::uint64_t> read_bytes_ = 0;
+  std::mutex mutex_;  // Guards all that follows.
+  Throttle read_;
+  Throttle write_;
+  std::uint64_t stored_;  // By the archive, as far as write_ knows.
 };
 
 /// How far it is, for people: bytes of the disk below which all is read.
@@ -58,8 +63,7 @@ enum class Pieces {
 /// chunk_size  Bytes; the pieces that are read.
 /// errors  What the disk or the archive says; kInterrupted.
 base::Status store_disk(vm::DiskSource& disk, Pieces pieces,
-                        archive::ComponentWriter& component,
-                        const archive::ArchiveWriter& archive, std::uint32_t chunk_size,
+                        archive::ComponentWriter& component, std::uint32_t chunk_size,
                         unsigned jobs, Pace& pace, const DiskProgress& progress,
                         const std::stop_token& stop);
 

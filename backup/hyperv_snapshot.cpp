@@ -118,18 +118,15 @@ class HypervSnapshotTaker {
   }
 
   base::Status store_files(archive::ArchiveWriter& writer) {
-    const auto start = std::chrono::steady_clock::now();
-    const PipelineLimits limits{Throttle(request_.read_limit, start),
-                                Throttle(request_.write_limit, start)};
-    Pace pace(limits, stop_);
+    Pace pace({request_.read_limit, request_.write_limit}, writer, stop_);
     for (const std::size_t at : vm_.files) {
-      RETURN_IF_ERROR(store(file(at), writer, limits, pace));
+      RETURN_IF_ERROR(store(file(at), writer, pace));
     }
     return base::Done{};
   }
 
   base::Status store(const vm::InspectedFile& file, archive::ArchiveWriter& writer,
-                     const PipelineLimits& limits, Pace& pace) {
+                     Pace& pace) {
     const std::string kind = kind_of(file);
     const std::string name = own_name(file.path, kind, taken_names_);
     names_.push_back(name);
@@ -143,9 +140,9 @@ class HypervSnapshotTaker {
                                           disk != nullptr ? archive::IdScope::kShared
                                                           : archive::IdScope::kPrivate,
                                           source->size()));
-    RETURN_IF_ERROR(store_disk(*source, Pieces::kAllocated, *component, writer,
+    RETURN_IF_ERROR(store_disk(*source, Pieces::kAllocated, *component,
                                environment_.repository.document().settings.chunk_size,
-                               limits.jobs, pace, progress_of(name), stop_));
+                               default_jobs(), pace, progress_of(name), stop_));
     auto attributes = attributes_of(file);
     if (file.path == this->file(vm_.configuration).path) {
       add_facts_of_vm(attributes);

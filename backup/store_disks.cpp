@@ -27,14 +27,13 @@ bool is_no_longer_there(const base::Error& error) {
 class DiskStorer {
  public:
   DiskStorer(const ChangeTracking& tracking, const archive::KnownChunks& known,
-             archive::ArchiveWriter& writer, std::uint32_t chunk_size,
-             const PipelineLimits& limits, const std::stop_token& stop)
+             archive::ArchiveWriter& writer, std::uint32_t chunk_size, Pace& pace,
+             const std::stop_token& stop)
       : tracking_(tracking),
         known_(known),
         writer_(writer),
         chunk_size_(chunk_size),
-        pace_(limits, stop),
-        jobs_(limits.jobs),
+        pace_(pace),
         stop_(stop) {}
 
   base::Status store(vm::DiskSource& source,
@@ -49,8 +48,8 @@ class DiskStorer {
                 : writer_.add_component("disk", target, archive::IdScope::kShared,
                                         source.size()));
     const Pieces pieces = earlier ? Pieces::kChanged : Pieces::kAllocated;
-    auto stored = store_disk(source, pieces, *writer, writer_, chunk_size_, jobs_,
-                             pace_, progress, stop_);
+    auto stored =
+        store_disk(source, pieces, *writer, chunk_size_, jobs_, pace_, progress, stop_);
     if (!stored && earlier && is_no_longer_there(stored.error())) {
       return std::move(stored).error().next(
           "back the VM up with --full: that needs nothing of the earlier snapshot");
@@ -86,7 +85,7 @@ class DiskStorer {
     ASSIGN_OR_RETURN(archive::TreeView earlier, tracking_.earlier->view(*component));
     auto sample = check_sample(
         *source.changes(), earlier, known_, jobs_,
-        [this](std::size_t bytes) { pace_.keep(bytes, writer_); }, stop_);
+        [this](std::size_t bytes) { pace_.keep(bytes); }, stop_);
     if (!sample) {
       if (!is_no_longer_there(sample.error())) return std::move(sample).error();
       distrust(target, "the earlier snapshot is damaged: " + sample.error().what());
@@ -117,8 +116,8 @@ class DiskStorer {
   const archive::KnownChunks& known_;
   archive::ArchiveWriter& writer_;
   const std::uint32_t chunk_size_;
-  Pace pace_;
-  const unsigned jobs_;
+  Pace& pace_;
+  const unsigned jobs_ = default_jobs();
   const std::stop_token& stop_;
   StoredDisks stored_;
 };
@@ -128,10 +127,9 @@ class DiskStorer {
 base::Result<StoredDisks> store_disks(
     const vm::Capture& capture, const vm::VmDescription& description,
     const ChangeTracking& tracking, const archive::KnownChunks& known,
-    archive::ArchiveWriter& writer, std::uint32_t chunk_size,
-    const PipelineLimits& limits, const ProgressOfDisk& progress,
-    const std::stop_token& stop) {
-  DiskStorer storer(tracking, known, writer, chunk_size, limits, stop);
+    archive::ArchiveWriter& writer, std::uint32_t chunk_size, Pace& pace,
+    const ProgressOfDisk& progress, const std::stop_token& stop) {
+  DiskStorer storer(tracking, known, writer, chunk_size, pace, stop);
   for (const std::unique_ptr<vm::DiskSource>& source : capture.disks()) {
     const std::string& target = source->target();
     RETURN_IF_ERROR(storer.store(*source, attributes_of(description, target),

@@ -30,8 +30,7 @@ using ProgressOfDisk = std::function<DiskProgress(const std::string& target)>;
 base::Result<StoredDisks> store_disks(
     const vm::Capture& capture, const vm::VmDescription& description,
     const ChangeTracking& tracking, const archive::KnownChunks& known,
-    archive::ArchiveWriter& writer, std::uint32_t chunk_size,
-    const PipelineLimits& limits, const ProgressOfDisk& progress,
-    const std::stop_token& stop);
+    archive::ArchiveWriter& writer, std::uint32_t chunk_size, Pace& pace,
+    const ProgressOfDisk& progress, const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -6,13 +6,14 @@
 
 namespace sealift::backup {
 
-std::chrono::nanoseconds Throttle::delay(std::uint64_t total, TimePoint now) const {
+std::chrono::nanoseconds Throttle::spend(std::uint64_t bytes, TimePoint now) {
+  constexpr std::chrono::seconds kSaved(1);
   if (!bytes_per_second_) return std::chrono::nanoseconds(0);
-  const std::chrono::duration<double> due(static_cast<double>(total) /
-                                          static_cast<double>(*bytes_per_second_));
-  const auto left =
-      start_ + std::chrono::duration_cast<std::chrono::nanoseconds>(due) - now;
-  return std::max(left, std::chrono::nanoseconds(0));
+  const std::chrono::duration<double> takes(static_cast<double>(bytes) /
+                                            static_cast<double>(*bytes_per_second_));
+  due_ = std::max(due_, now - kSaved) +
+         std::chrono::duration_cast<std::chrono::nanoseconds>(takes);
+  return std::max<std::chrono::nanoseconds>(due_ - now, std::chrono::nanoseconds(0));
 }
 
 void sleep_unless_stopped(std::chrono::nanoseconds time, const std::stop_token& stop) {

@@ -8,22 +8,23 @@
 
 namespace sealift::backup {
 
-/// Says how long to wait so that `total` bytes in all stay within a rate. The clock is
-/// a parameter, so that a test can be exact. Threads: immutable; any thread.
+/// A rate, as a bucket that holds the bytes of one second: what was not used meanwhile
+/// is not made up for. The clock is a parameter, so that a test can be exact.
+/// Threads: one at a time.
 class Throttle {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   /// bytes_per_second  None: never waits. At least 1.
-  Throttle(std::optional<std::uint64_t> bytes_per_second, TimePoint start)
-      : bytes_per_second_(bytes_per_second), start_(start) {}
+  explicit Throttle(std::optional<std::uint64_t> bytes_per_second)
+      : bytes_per_second_(bytes_per_second) {}
 
-  /// From `now` until `total` bytes since the start are due; zero or more.
-  std::chrono::nanoseconds delay(std::uint64_t total, TimePoint now) const;
+  /// Spends `bytes`. return  From `now` until they are due; zero or more.
+  std::chrono::nanoseconds spend(std::uint64_t bytes, TimePoint now);
 
  private:
   std::optional<std::uint64_t> bytes_per_second_;
-  TimePoint start_;
+  TimePoint due_;  // When all is due that was spent.
 };
 
 /// Sleeps for `time`, or until `stop` is asked.

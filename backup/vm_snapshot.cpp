@@ -168,11 +168,12 @@ class SnapshotTaker {
             environment_.vault.signing_key(), environment_.catalog, id,
             capture->instant(), archive_options(environment_, request_.volume_size)));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
-    RETURN_IF_ERROR(store_large_files(*writer, *capture));
+    Pace pace({request_.read_limit, request_.write_limit}, *writer, stop_);
+    RETURN_IF_ERROR(store_large_files(*writer, *capture, pace));
     // Asked while the disks are read: the programs take as long as a small disk.
     versions_ = std::async(std::launch::async, vm::host_versions,
                            std::cref(*environment_.connection));
-    RETURN_IF_ERROR(store_all_disks(*writer, *capture, description));
+    RETURN_IF_ERROR(store_all_disks(*writer, *capture, description, pace));
     auto stored = capture->finish();
     if (stored) stored = commit(*writer, *capture, description, std::move(protection));
     if (!stored) {
@@ -280,24 +281,21 @@ class SnapshotTaker {
 
   base::Status store_all_disks(archive::ArchiveWriter& writer,
                                const vm::Capture& capture,
-                               const vm::VmDescription& description) {
-    const auto start = std::chrono::steady_clock::now();
-    const PipelineLimits limits{Throttle(request_.read_limit, start),
-                                Throttle(request_.write_limit, start)};
+                               const vm::VmDescription& description, Pace& pace) {
     const auto progress = [this](const std::string& target) {
       return progress_of(target);
     };
     ASSIGN_OR_RETURN(
         stored_,
         store_disks(capture, description, tracking_, environment_.catalog, writer,
-                    environment_.repository.document().settings.chunk_size, limits,
+                    environment_.repository.document().settings.chunk_size, pace,
                     progress, stop_));
     std::ranges::move(stored_.warnings, std::back_inserter(taken_.warnings));
     return base::Done{};
   }
 
   base::Status store_large_files(archive::ArchiveWriter& writer,
-                                 const vm::Capture& capture) {
+                                 const vm::Capture& capture, Pace& pace) {
     base::Bytes chunk;
     const std::uint64_t chunk_size =
         environment_.repository.document().settings.chunk_size;
@@ -313,6 +311,7 @@ class SnapshotTaker {
         RETURN_IF_ERROR(file->read(offset, chunk));
         RETURN_IF_ERROR(component->put(offset / chunk_size, chunk));
         RETURN_IF_ERROR(component->finish_below(offset / chunk_size));
+        pace.keep(chunk.size());
       }
       RETURN_IF_ERROR(component->finish({{"path", file->path().string()}}));
     }

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/background.h"
 #include "base/strict_json.h"
 #include "vm/nbd_reader.h"
 
@@ -108,6 +109,7 @@ struct ChildPlan {
 
 [[noreturn]] void become_server(const ChildPlan& plan) {
   static_cast<void>(::setpgid(0, 0));  // Ctrl-C is for us, not for it.
+  base::give_way_to_others();
   std::array<char, 16> digits{};
   std::size_t count = 0;
   for (pid_t rest = ::getpid(); rest > 0; rest /= 10) {

@@ -1,5 +1,6 @@
 #include "backup/disk_pipeline.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -83,7 +84,11 @@ class RecordingComponent final : public archive::ComponentWriter {
 class CountingArchive final : public archive::ArchiveWriter {
  public:
   const archive::ArchiveId& id() const override { return id_; }
-  archive::ArchiveCounts counts() const override { return {}; }
+  archive::ArchiveCounts counts() const override {
+    archive::ArchiveCounts counts;
+    counts.stored_bytes = stored;
+    return counts;
+  }
   base::Result<std::unique_ptr<archive::ComponentWriter>> add_component(
       std::string, std::string, archive::IdScope, std::uint64_t) override {
     return base::Error(base::ErrorCode::kRefused, "not asked for here");
@@ -102,14 +107,11 @@ class CountingArchive final : public archive::ArchiveWriter {
     return archive::CommittedSnapshot{};
   }
 
+  std::atomic<std::uint64_t> stored = 0;
+
  private:
   archive::ArchiveId id_;
 };
-
-PipelineLimits unlimited(unsigned jobs) {
-  const auto now = std::chrono::steady_clock::now();
-  return {Throttle(std::nullopt, now), Throttle(std::nullopt, now), jobs};
-}
 
 }  // namespace
 
@@ -117,19 +119,17 @@ TEST_CASE("every allocated chunk of a disk is stored under its number", "[backup
   MemoryDisk disk(9 * kChunk + 100, {0, 1, 4, 8, 9});
   RecordingComponent component;
   const CountingArchive archive;
-  const PipelineLimits limits = unlimited(4);
   const std::stop_token never;
-  Pace pace(limits, never);
+  Pace pace({}, archive, never);
   std::uint64_t shown = 0;
 
-  REQUIRE(store_disk(disk, Pieces::kAllocated, component, archive, kChunk, 4, pace,
+  REQUIRE(store_disk(disk, Pieces::kAllocated, component, kChunk, 4, pace,
                      [&](std::uint64_t offset, std::uint64_t) { shown = offset; }, {}));
 
   REQUIRE(component.chunks.size() == 5);
   CHECK(component.chunks.at(8) == base::Bytes(kChunk, std::byte{9}));
   CHECK(component.chunks.at(9) == base::Bytes(100, std::byte{10}));
   CHECK(component.finished_below == 9);
-  CHECK(pace.read_bytes() == 4 * kChunk + 100);
   CHECK(shown == disk.size());
 }
 
@@ -138,12 +138,11 @@ TEST_CASE("an archive that refuses a chunk fails the disk by name", "[backup]") 
   RecordingComponent component;
   component.refused = 2;
   const CountingArchive archive;
-  const PipelineLimits limits = unlimited(4);
   const std::stop_token never;
-  Pace pace(limits, never);
+  Pace pace({}, archive, never);
 
-  const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
-                                 2, pace, nullptr, {});
+  const auto status =
+      store_disk(disk, Pieces::kAllocated, component, kChunk, 2, pace, nullptr, {});
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kIo);
@@ -154,17 +153,33 @@ TEST_CASE("a stop ends the disk as interrupted", "[backup]") {
   MemoryDisk disk(4 * kChunk, {0, 1, 2, 3});
   RecordingComponent component;
   const CountingArchive archive;
-  const PipelineLimits limits = unlimited(4);
   const std::stop_token never;
-  Pace pace(limits, never);
+  Pace pace({}, archive, never);
   std::stop_source source;
   source.request_stop();
 
-  const auto status = store_disk(disk, Pieces::kAllocated, component, archive, kChunk,
-                                 2, pace, nullptr, source.get_token());
+  const auto status = store_disk(disk, Pieces::kAllocated, component, kChunk, 2, pace,
+                                 nullptr, source.get_token());
 
   REQUIRE_FALSE(status);
   CHECK(status.error().code() == base::ErrorCode::kInterrupted);
+}
+
+TEST_CASE("a pace is that of what is slower, reading or storing", "[backup]") {
+  using namespace std::chrono_literals;
+  CountingArchive archive;
+  archive.stored = std::uint64_t{1} << 40;  // Before: not counted.
+  const std::stop_token never;
+  const auto seconds_for = [&](const RateLimits& limits) {
+    Pace pace(limits, archive, never);
+    const auto before = std::chrono::steady_clock::now();
+    archive.stored += 1100;
+    pace.keep(1200);
+    return std::chrono::steady_clock::now() - before;
+  };
+  CHECK(seconds_for({.read = 1000, .write = {}}) >= 190ms);
+  CHECK(seconds_for({.read = {}, .write = 1000}) >= 90ms);
+  CHECK(seconds_for({.read = 1000, .write = 1000}) >= 190ms);
 }
 
 }  // namespace sealift::backup
