@@ -90,6 +90,24 @@ base::Result<std::vector<fs::path>> folders_in(const fs::path& folder) {
   return folders;
 }
 
+// What the script left anywhere below; none.
+base::Result<std::optional<fs::path>> find_deeper(const fs::path& folder) {
+  std::error_code failure;
+  auto entry = fs::recursive_directory_iterator(folder, failure);
+  for (; !failure && entry != fs::recursive_directory_iterator();
+       entry.increment(failure)) {
+    const fs::path name = entry->path().filename();
+    if (name == kExportDocument || name == kUnfinished) {
+      return std::optional(entry->path());
+    }
+  }
+  if (failure) {
+    return base::system_error(failure.value(), "cannot read a folder")
+        .at("folder", folder.string());
+  }
+  return std::optional<fs::path>();
+}
+
 base::Status parse_files(const base::Json& json, ExportDocument& document) {
   ASSIGN_OR_RETURN(const base::Json files, base::json_array(json, "files"));
   for (const base::Json& entry : files) {
@@ -212,10 +230,17 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
       found.is_inbox = found.is_inbox || is_there(part / kUnfinished);
     }
   }
-  if (!found.is_inbox) {
-    found.finished = {folder};
-    found.not_ours.clear();
+  if (found.is_inbox) return found;
+  ASSIGN_OR_RETURN(const std::optional<fs::path> deeper, find_deeper(folder));
+  if (deeper) {
+    return base::Error(base::ErrorCode::kRefused,
+                       "an inbox lies deeper, and the folder itself is none")
+        .at("folder", folder.string())
+        .at("file", deeper->string())
+        .next("name the inbox: " + deeper->parent_path().parent_path().string());
   }
+  found.finished = {folder};
+  found.not_ours.clear();
   return found;
 }
 
@@ -236,20 +261,25 @@ base::Result<ExportDocument> read_export_document(const fs::path& folder) {
       .next("export the VM again");
 }
 
-base::Result<std::vector<ExportDocument>> read_inventories(const fs::path& folder) {
+base::Result<Inventories> read_inventories(const fs::path& folder) {
+  Inventories found;
   std::map<std::string, ExportDocument> newest;
   ASSIGN_OR_RETURN(std::vector<fs::path> folders, folders_in(folder));
   folders.push_back(folder);
   for (const fs::path& place : folders) {
     if (!is_there(place / kExportDocument)) continue;
-    ASSIGN_OR_RETURN(ExportDocument document, read_export_document(place));
-    ExportDocument& known = newest[document.cluster];
-    if (known.created <= document.created) known = std::move(document);
+    auto document = read_export_document(place);
+    if (!document) {
+      found.unread.push_back(std::move(document).error());
+      continue;
+    }
+    ExportDocument& known = newest[document->cluster];
+    if (known.created <= document->created) known = std::move(document).value();
   }
-  std::vector<ExportDocument> documents;
-  documents.reserve(newest.size());
-  for (auto& [cluster, document] : newest) documents.push_back(std::move(document));
-  return documents;
+  for (auto& [cluster, document] : newest) {
+    found.documents.push_back(std::move(document));
+  }
+  return found;
 }
 
 base::Status check_export_files(const fs::path& folder, const ExportDocument& document,

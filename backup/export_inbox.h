@@ -24,7 +24,8 @@ struct ExportFolders {
 
 /// `folder` is an export, finished by its own sealift-export.json or put together by
 /// hand; or an inbox, whose folders are exports.
-/// errors  kBusy: the export is being written.  kNotFound, kIo.
+/// errors  kBusy: the export is being written.  kRefused: an inbox lies deeper.
+///         kNotFound, kIo.
 base::Result<ExportFolders> find_exports(const std::filesystem::path& folder,
                                          const archive::RepositoryId& repository);
 
@@ -55,11 +56,14 @@ struct ExportDocument {
 /// errors  kNotFound: there is none.  kCorrupt: it is not as it should be.  kIo.
 base::Result<ExportDocument> read_export_document(const std::filesystem::path& folder);
 
-/// The newest of each cluster among the exports at and below `folder`, stored before or
-/// not.
-/// errors  As read_export_document(), of any of them.
-base::Result<std::vector<ExportDocument>> read_inventories(
-    const std::filesystem::path& folder);
+struct Inventories {
+  std::vector<ExportDocument> documents;  ///< The newest of each cluster.
+  std::vector<base::Error> unread;        ///< Documents that are not as they should be.
+};
+
+/// Of the exports at and below `folder`, stored before or not.
+/// errors  kNotFound, kIo: the folder.
+base::Result<Inventories> read_inventories(const std::filesystem::path& folder);
 
 /// Reads every file that the document names and compares size and SHA-256; each of
 /// `used` must be among them.

@@ -50,9 +50,9 @@ base::Result<EscrowReport> escrow_keys(const fs::path& folder,
                                        const archive::RepositoryDocument& repository,
                                        keyvault::KeyVault& vault) {
   EscrowReport report;
-  ASSIGN_OR_RETURN(const std::vector<ExportDocument> inventories,
-                   read_inventories(folder));
-  report.has_inventory = !inventories.empty();
+  ASSIGN_OR_RETURN(const Inventories inventories, read_inventories(folder));
+  if (!inventories.unread.empty()) return inventories.unread.front();
+  report.has_inventory = !inventories.documents.empty();
   ASSIGN_OR_RETURN(const std::vector<ExportedKey> keys, read_exported_keys({folder}));
   for (const ExportedKey& key : keys) {
     ASSIGN_OR_RETURN(EscrowedKey kept, keep(key, repository, vault));
@@ -60,7 +60,7 @@ base::Result<EscrowReport> escrow_keys(const fs::path& folder,
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> held, vault.exported_keys());
   std::set<std::pair<std::string, std::string>> without;
-  for (const ExportDocument& document : inventories) {
+  for (const ExportDocument& document : inventories.documents) {
     for (const InventoryVm& vm : document.inventory) {
       if (!vm.is_trusted_launch || std::ranges::binary_search(held, vm.id)) continue;
       without.insert({vm.id, vm.name});

@@ -65,8 +65,9 @@ class HypervRun {
     }
     for (const fs::path& folder : folders.not_ours) {
       outcome_.warnings.push_back(folder.string() +
-                                  " is left alone: it is no finished export, for want "
-                                  "of its sealift-export.json");
+                                  " is left alone: it is no finished export, which has "
+                                  "sealift-export.json and no "
+                                  "sealift-export.unfinished");
     }
     for (const fs::path& folder : folders.broken_off) {
       outcome_.warnings.push_back(folder.string() +
@@ -118,20 +119,26 @@ class HypervRun {
 
   // Said at every run, whether an export is new or not.
   void note_inventories() {
-    const auto documents = read_inventories(folder_);
-    if (!documents) {
-      outcome_.warnings.push_back("the inventories in the inbox cannot be read: " +
-                                  documents.error().what());
-      outcome_.has_leftovers = true;
+    auto found = read_inventories(folder_);
+    if (!found) {
+      note_unread(found.error());
       return;
     }
-    for (const ExportDocument& document : documents.value()) {
+    for (const base::Error& error : found->unread) note_unread(error);
+    for (const ExportDocument& document : found->documents) {
       for (const InventoryVm& vm : document.inventory) {
         if (vm.has_key || !vm.is_trusted_launch) continue;
         outcome_.without_key.push_back(
             std::string(vm.name).append(" (").append(vm.id).append(")"));
       }
     }
+  }
+
+  void note_unread(const base::Error& error) {
+    std::string words = "an inventory in the inbox cannot be read: " + error.what();
+    for (const base::Error::Place& place : error.places()) words += ", " + place.name;
+    outcome_.warnings.push_back(std::move(words));
+    outcome_.has_leftovers = true;
   }
 
   void take_over(const ExportDocument& document, ExportScene& scene) {

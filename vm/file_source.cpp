@@ -94,7 +94,11 @@ class FileSource final : public DiskSource {
  private:
   base::Status read(std::uint32_t piece_size, unsigned jobs, const PieceSink& sink,
                     const Progress& progress, const std::stop_token& stop) const {
-    ASSIGN_OR_RETURN(const base::FileDescriptor file, base::open_regular_file(path_));
+    auto opened = base::open_regular_file(path_);
+    if (!opened && opened.error().code() == base::ErrorCode::kNotFound) {
+      return changed_meanwhile();
+    }
+    ASSIGN_OR_RETURN(const base::FileDescriptor file, std::move(opened));
     struct stat found {};
     if (::fstat(file.get(), &found) != 0) {
       return base::system_error(errno, "cannot read the file");

@@ -188,8 +188,8 @@ class VmSorter {
     const auto found = find(name, of.path);
     if (found) {
       claim(*found);
-    } else if (!named.empty()) {
-      block(of.path, "its guest state is not here: " + named,
+    } else if (!named.empty() || vm.generation > 1) {
+      block(of.path, "its guest state is not here: " + name,
             "copy the .vmgs file, too: without it the VM has no vTPM");
     }
     return found;
@@ -266,6 +266,11 @@ class VmSorter {
       claim_runtime_state(file);
       claim_drives(file, *checkpoint, places);
     }
+    if (count > vm->checkpoints) {
+      remark(own().path, "it has " + std::to_string(vm->checkpoints) +
+                             " checkpoints, and " + std::to_string(count) +
+                             " are here: are all of them its own?");
+    }
     if (count >= vm->checkpoints) return;
     block(own().path,
           "it has " + std::to_string(vm->checkpoints) + " checkpoints, and " +
@@ -284,6 +289,17 @@ class VmSorter {
       const auto parent = find_parent(files_, files_[at].path, *disk->parent);
       if (parent && disks.insert(*parent).second) left.push_back(*parent);
     }
+  }
+
+  bool hangs_on_itself(std::size_t at) const {
+    std::set<std::size_t> seen;
+    std::optional<std::size_t> next = at;
+    while (next && seen.insert(*next).second) {
+      const auto* const disk = std::get_if<Vhdx>(&files_[*next].content);
+      if (disk == nullptr || !disk->parent) return false;
+      next = find_parent(files_, files_[*next].path, *disk->parent);
+    }
+    return next == at;
   }
 
   void look_at_file(std::size_t at) {
@@ -311,7 +327,10 @@ class VmSorter {
       if (disk->has_log) {
         remark(file.path, "it was not closed properly: its log waits");
       }
-      if (disk->parent && !named_disks_.contains(at)) {
+      if (hangs_on_itself(at)) {
+        block(file.path, "its chain of parents comes back to it",
+              "export the VM again, with all its disks");
+      } else if (disk->parent && !named_disks_.contains(at)) {
         remark(file.path,
                "neither the VM nor a checkpoint of it names this differencing disk");
       }
@@ -319,6 +338,12 @@ class VmSorter {
   }
 
   void look_at(const InspectedFile& file, const Vmgs& state) {
+    if (state.is_empty) {
+      remark(
+          file.path,
+          "it is empty, as before a VM's first start: if the VM was ever started, its "
+          "vTPM is lost");
+    }
     if (state.is_torn) {
       block(file.path, "it may have been copied while it was written to",
             "export the VM again; a file of a running VM is not to be copied");
@@ -343,18 +368,48 @@ class VmSorter {
   HypervVm vm_;
 };
 
-// A disk is of one VM; only a parent may be of several.
-void block_shared_drives(HypervExport& found) {
+// A disk is of one VM; only a parent may be of several. So is a guest state.
+void block_shared_files(HypervExport& found) {
   std::map<std::size_t, int> users;
   for (const HypervVm& vm : found.vms) {
     for (const std::size_t at : vm.drives) ++users[at];
+    if (vm.guest_state) ++users[*vm.guest_state];
   }
+  const auto block_if_shared = [&](HypervVm& vm, std::size_t at, const char* what) {
+    if (users[at] == 1) return;
+    vm.blockers.push_back({found.files[at].path,
+                           std::string("it is ") + what + " of another VM, too",
+                           "export the VMs into folders of their own"});
+  };
   for (HypervVm& vm : found.vms) {
-    for (const std::size_t at : vm.drives) {
-      if (users[at] == 1) continue;
-      vm.blockers.push_back({found.files[at].path, "it is a disk of another VM, too",
-                             "export the VMs into folders of their own"});
-    }
+    for (const std::size_t at : vm.drives) block_if_shared(vm, at, "a disk");
+    if (vm.guest_state) block_if_shared(vm, *vm.guest_state, "the guest state");
+  }
+}
+
+// Hyper-V names a guest state after its VM, or after the checkpoint.
+void block_strange_guest_states(HypervExport& found) {
+  std::set<std::string> ids;
+  for (const HypervVm& vm : found.vms) ids.insert(vm.id);
+  for (HypervVm& vm : found.vms) {
+    if (!vm.guest_state) continue;
+    const fs::path& path = found.files[*vm.guest_state].path;
+    const std::string whose = lower_case(path.stem().string());
+    if (whose == vm.id || !ids.contains(whose)) continue;
+    vm.blockers.push_back({path, "by its name it is the guest state of another VM here",
+                           "export the VM again"});
+  }
+}
+
+// Which of them is the VM nobody can tell.
+void block_equal_ids(HypervExport& found) {
+  std::map<std::string, int> vms;
+  for (const HypervVm& vm : found.vms) ++vms[vm.id];
+  for (HypervVm& vm : found.vms) {
+    if (vms[vm.id] == 1) continue;
+    vm.blockers.push_back({found.files[vm.configuration].path,
+                           "several configurations are of this VM",
+                           "leave the one that is meant, and name its folder"});
   }
 }
 
@@ -401,7 +456,9 @@ HypervExport sort_out_export(std::vector<InspectedFile> files) {
     found.vms.push_back(VmSorter(found.files, folders, at).sort());
     claimed.insert(found.vms.back().files.begin(), found.vms.back().files.end());
   }
-  block_shared_drives(found);
+  block_shared_files(found);
+  block_strange_guest_states(found);
+  block_equal_ids(found);
   for (std::size_t at = 0; at < found.files.size(); ++at) {
     if (found.files[at].type != "wrapped-key" && !claimed.contains(at)) {
       found.unclaimed.push_back(at);

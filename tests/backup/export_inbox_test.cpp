@@ -102,6 +102,27 @@ TEST_CASE("an inbox gives its finished exports, each once", "[backup]") {
   CHECK(scene.find().value().finished.size() == 1);
 }
 
+TEST_CASE("a folder above an inbox is neither an inbox nor an export", "[backup]") {
+  const InboxScene scene;
+  scene.write("inbox/one/sealift-export.unfinished", "");
+  const auto found = scene.find();
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code() == base::ErrorCode::kRefused);
+  CHECK(found.error().next_steps() ==
+        std::vector{"name the inbox: " + scene.path("inbox").string()});
+}
+
+TEST_CASE("a malformed document hides none of the others' inventories", "[backup]") {
+  const InboxScene scene;
+  scene.finish("one");
+  scene.write("two/sealift-export.json", "{");
+  const Inventories found = read_inventories(scene.path(".")).value();
+  CHECK(found.documents.size() == 1);
+  REQUIRE(found.unread.size() == 1);
+  CHECK(found.unread.front().places().front().name ==
+        scene.path("./two/sealift-export.json").string());
+}
+
 TEST_CASE("an export that is being written is not touched", "[backup]") {
   const InboxScene scene;
   scene.write("sealift-export.unfinished", "");

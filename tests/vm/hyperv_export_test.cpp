@@ -2,6 +2,7 @@
 #include "vm/hyperv_export.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tests/support/catch.h"
 
@@ -167,7 +168,10 @@ TEST_CASE("a chain is followed by GUIDs to its end", "[vm]") {
   CHECK(found.files[4].facts.back().text == "/y/elsewhere.vhdx");
   // A ring has no end, and the search has.
   files.back() = disk("/y/elsewhere.vhdx", kDiskA, kDiskC);
-  CHECK(sort_out_export(files).vms.front().files.size() == 6);
+  found = sort_out_export(files);
+  CHECK(found.vms.front().files.size() == 6);
+  CHECK(words(found.vms.front().blockers) ==
+        Words(3, "its chain of parents comes back to it"));
 }
 
 TEST_CASE("the files of two VMs are kept apart", "[vm]") {
@@ -248,6 +252,53 @@ TEST_CASE("checkpoints are as many as the VM says, and whole", "[vm]") {
   files.push_back(vmrs(checkpoint + ".VMRS"));
   files.push_back(disk("/x/older.avhdx", kDiskB));
   CHECK(sort_out_export(files).vms.front().blockers.empty());
+  std::get<HypervConfiguration>(files[0].content).checkpoints = 0;
+  CHECK(words(sort_out_export(files).vms.front().remarks) ==
+        Words{"it has 0 checkpoints, and 1 are here: are all of them its own?"});
+}
+
+TEST_CASE("a VM of generation 2 has a guest state", "[vm]") {
+  auto files = exported("/x", kOne);
+  auto& vm = std::get<HypervConfiguration>(files[0].content);
+  vm.guest_state_path.clear();
+  files.erase(files.begin() + 1);
+  CHECK(sort_out_export(files).vms.front().blockers.empty());
+  std::get<HypervConfiguration>(files[0].content).generation = 2;
+  CHECK(words(sort_out_export(files).vms.front().blockers) ==
+        Words{"its guest state is not here: " + std::string(kOne) + ".vmgs"});
+}
+
+TEST_CASE("a guest state that is empty, or another VM's, is seen", "[vm]") {
+  auto files = exported("/x", kOne);
+  std::get<Vmgs>(files[1].content).is_empty = true;
+  CHECK_THAT(words(sort_out_export(files).vms.front().remarks).front(),
+             Catch::Matchers::StartsWith("it is empty, as before a VM's first start"));
+  // Two VMs in one folder, and the first names the second's.
+  files = {configuration("/x/" + std::string(kOne) + ".vmcx", kOne, {}),
+           configuration("/x/" + std::string(kTwo) + ".vmcx", kTwo, {}),
+           vmgs("/x/" + std::string(kOne) + ".vmgs"),
+           vmgs("/x/" + std::string(kTwo) + ".vmgs"),
+           vmrs("/x/" + std::string(kOne) + ".vmrs"),
+           vmrs("/x/" + std::string(kTwo) + ".vmrs")};
+  for (const HypervVm& vm : sort_out_export(files).vms) CHECK(vm.blockers.empty());
+  std::get<HypervConfiguration>(files[0].content).guest_state_path =
+      "C:\\vms\\" + std::string(kTwo) + ".vmgs";
+  const HypervExport found = sort_out_export(files);
+  CHECK(words(found.vms[0].blockers) ==
+        Words{"it is the guest state of another VM, too",
+              "by its name it is the guest state of another VM here"});
+  CHECK(words(found.vms[1].blockers) ==
+        Words{"it is the guest state of another VM, too"});
+}
+
+TEST_CASE("one id is of one VM", "[vm]") {
+  auto files = exported("/old", kOne);
+  std::ranges::move(exported("/new", kOne), std::back_inserter(files));
+  const HypervExport found = sort_out_export(files);
+  REQUIRE(found.vms.size() == 2);
+  for (const HypervVm& vm : found.vms) {
+    CHECK(words(vm.blockers) == Words{"several configurations are of this VM"});
+  }
 }
 
 TEST_CASE("a differencing disk that nobody names is remarked on", "[vm]") {
