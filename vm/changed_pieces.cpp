@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/byte_count.h"
+
 namespace sealift::vm {
 
 namespace {
+
+constexpr std::uint64_t kWindow = base::kGiB;
 
 using Extents = base::Result<std::vector<Extent>>;
 
@@ -75,17 +79,31 @@ base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned
   return read_wanted(readers, picked, jobs, size, piece_size, sink, nullptr, stop);
 }
 
-base::Result<bool> is_unchanged(NbdReader& changes, std::uint64_t offset,
-                                std::uint64_t size) {
-  for (const std::uint64_t end = offset + size; offset < end;) {
+base::Result<bool> ChangeWindow::is_unchanged(std::uint64_t offset,
+                                              std::uint64_t size) {
+  if (offset < begin_ || offset + size > end_) RETURN_IF_ERROR(look_from(offset));
+  if (offset + size > end_) {
+    return base::Error(base::ErrorCode::kDefect, "a piece is no larger than a window");
+  }
+  const auto next = std::ranges::partition_point(
+      changed_, [offset](const Run& run) { return run.end <= offset; });
+  return next == changed_.end() || next->begin >= offset + size;
+}
+
+base::Status ChangeWindow::look_from(std::uint64_t offset) {
+  begin_ = end_ = offset;
+  changed_.clear();
+  const std::uint64_t limit =
+      offset + std::min(kWindow, changes_->size() - std::min(offset, changes_->size()));
+  while (end_ < limit) {
     ASSIGN_OR_RETURN(const std::vector<Extent> extents,
-                     changes.changes(offset, end - offset));
+                     changes_->changes(end_, limit - end_));
     for (const Extent& extent : extents) {
-      if (!extent.is_hole) return false;
-      offset += extent.size;
+      if (!extent.is_hole) changed_.push_back({end_, end_ + extent.size});
+      end_ += extent.size;
     }
   }
-  return true;
+  return base::Done{};
 }
 
 }  // namespace sealift::vm

@@ -20,8 +20,26 @@ base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop);
 
-/// As TrackedDisk::is_unchanged(). changes  As above.
-base::Result<bool> is_unchanged(NbdReader& changes, std::uint64_t offset,
-                                std::uint64_t size);
+/// Answers TrackedDisk::is_unchanged(): asks for a GiB at a time, so that questions
+/// that ascend cost little. Threads: one at a time.
+class ChangeWindow {
+ public:
+  /// changes  Opened with the bitmap; outlives this.
+  explicit ChangeWindow(NbdReader& changes) : changes_(&changes) {}
+
+  base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size);
+
+ private:
+  struct Run {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  base::Status look_from(std::uint64_t offset);
+
+  NbdReader* changes_;
+  std::uint64_t begin_ = 0;
+  std::uint64_t end_ = 0;     // From begin_ to here it is known what changed:
+  std::vector<Run> changed_;  // these, in order.
+};
 
 }  // namespace sealift::vm

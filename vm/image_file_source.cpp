@@ -67,7 +67,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
 
   base::Result<bool> is_unchanged(std::uint64_t offset, std::uint64_t size) override {
     RETURN_IF_ERROR(open(kMostReaders));
-    auto found = vm::is_unchanged(*changes_, offset, size);
+    auto found = window_->is_unchanged(offset, size);
     if (!found) return located(std::move(found).error()).error();
     return found;
   }
@@ -138,6 +138,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
       }
       if (is_for_changes) {
         changes_ = std::move(reader).value();
+        window_.emplace(*changes_);
       } else {
         served_readers_.push_back(std::move(reader).value());
       }
@@ -154,6 +155,7 @@ class ImageFileSource final : public DiskSource, public TrackedDisk {
   std::vector<std::unique_ptr<RawReader>> raw_readers_;
   std::vector<std::unique_ptr<NbdReader>> served_readers_;
   std::unique_ptr<NbdReader> changes_;  // Of the server, too; null: no bitmap.
+  std::optional<ChangeWindow> window_;  // On it.
 };
 
 base::Result<std::optional<keyvault::Secret>> read_key(const Connection& connection,

@@ -1,6 +1,7 @@
 #include "vm/nbd_disk_source.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "vm/changed_pieces.h"
 #include "vm/nbd_reader.h"
@@ -50,7 +51,7 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
     if (auto status = connect_for_changes(); !status) {
       return told(std::move(status)).error();
     }
-    auto found = vm::is_unchanged(*changes_, offset, size);
+    auto found = window_->is_unchanged(offset, size);
     if (!found) return told(std::move(found).error()).error();
     return found;
   }
@@ -91,6 +92,7 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   base::Status connect_for_changes() {
     if (changes_) return base::Done{};
     ASSIGN_OR_RETURN(changes_, connect(bitmap_));
+    window_.emplace(*changes_);
     return base::Done{};
   }
 
@@ -116,6 +118,7 @@ class PulledDiskSource final : public DiskSource, public TrackedDisk {
   ExplainFailure explain_;
   std::vector<std::unique_ptr<NbdReader>> readers_;
   std::unique_ptr<NbdReader> changes_;  // Null: nobody asked yet.
+  std::optional<ChangeWindow> window_;  // On it.
 };
 
 }  // namespace

@@ -142,6 +142,9 @@ TEST_CASE("the pieces that changed are read, or those that are picked", "[vm]") 
 
   CHECK_FALSE(disk->is_unchanged(std::uint64_t{3} * kPiece, kPiece).value());
   CHECK(disk->is_unchanged(std::uint64_t{4} * kPiece, kPiece).value());
+  CHECK_FALSE(disk->is_unchanged(std::uint64_t{96} * kPiece, kPiece).value());
+  CHECK(disk->is_unchanged(std::uint64_t{100} * kPiece, 4096).value());
+  CHECK(disk->is_unchanged(0, kPiece).value());
   REQUIRE(disk->read_changed(kPiece, 3, sink, nullptr, {}));
   REQUIRE(pieces.size() == 2);
   CHECK(pieces.at(3) == std::string(4096, '\x42') + std::string(kPiece - 4096, '\x41'));
