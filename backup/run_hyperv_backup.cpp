@@ -32,7 +32,6 @@ class HypervRun {
     ASSIGN_OR_RETURN(given_keys_, read_exported_keys(request_.keys));
     RETURN_IF_ERROR(given_keys_must_be_read());
     note_folders(folders);
-    if (folders.is_inbox) note_inventories();
     for (const fs::path& folder : folders.finished) {
       auto status = back_up_export(folder, folders.is_inbox);
       if (status) continue;
@@ -42,6 +41,7 @@ class HypervRun {
       outcome.error = std::move(status).error();
       outcome_.vms.push_back(std::move(outcome));
     }
+    if (folders.is_inbox) note_inventories();
     return std::move(outcome_);
   }
 
@@ -127,11 +127,21 @@ class HypervRun {
     for (const base::Error& error : found->unread) note_unread(error);
     for (const ExportDocument& document : found->documents) {
       for (const InventoryVm& vm : document.inventory) {
-        if (vm.has_key || !vm.is_trusted_launch) continue;
-        outcome_.without_key.push_back(
-            std::string(vm.name).append(" (").append(vm.id).append(")"));
+        if (vm.is_trusted_launch) note_listed(vm);
       }
     }
+  }
+
+  void note_listed(const InventoryVm& vm) {
+    const std::string name =
+        std::string(vm.name).append(" (").append(vm.id).append(")");
+    if (!vm.has_key) outcome_.without_key.push_back(name);
+    const auto snapshots = environment_.catalog.list(vm.id);
+    if (!snapshots || !snapshots->empty()) return;
+    outcome_.warnings.push_back(
+        name +
+        " is a Trusted Launch VM of the cluster, and no snapshot of it is in the "
+        "repository");
   }
 
   void note_unread(const base::Error& error) {

@@ -77,7 +77,8 @@ class ExportScene {
   }
 
   /// Writes what the script writes last, as made by `node`.
-  void finish_export(const std::string& node) const {
+  void finish_export(const std::string& node,
+                     const base::Json& inventory = base::Json::array()) const {
     base::Json files = base::Json::array();
     for (const auto& entry : fs::recursive_directory_iterator(host.path("export"))) {
       const std::string path = fs::relative(entry.path(), host.path("export")).string();
@@ -94,7 +95,7 @@ class ExportScene {
                           {"host_build", "26100"},
                           {"created", "2026-11-27T20:15:07Z"},
                           {"vms", base::Json::array()},
-                          {"inventory", base::Json::array()},
+                          {"inventory", inventory},
                           {"files", files}}
                    .dump());
   }
@@ -278,6 +279,24 @@ TEST_CASE("another host's disks are nothing to go on from", "[cli]") {
   const Outcome refused = scene.back_up();
   CHECK(refused.status == 5);
   CHECK_THAT(refused.error, Contains("this host has no earlier snapshot of the VM"));
+}
+
+TEST_CASE("a VM of the inventory that was never stored is named", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const auto listed = [](const char* id, const char* name) {
+    return base::Json{{"id", id},
+                      {"name", name},
+                      {"guest_state_isolation_type", "TrustedLaunch"},
+                      {"has_key", true}};
+  };
+  scene.finish_export("NODE-1",
+                      {listed(kId, "payroll"),
+                       listed("1d3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a43", "forgotten")});
+  const Outcome taken = scene.back_up();
+  CHECK(taken.status == 0);
+  CHECK_THAT(taken.error, Contains("forgotten (1d3c2a64"));
+  CHECK(taken.error.find("payroll (") == std::string::npos);
 }
 
 TEST_CASE("an export is noted as stored once it was read back", "[cli]") {
