@@ -3,6 +3,7 @@
 #include <array>
 
 #include "archive/rule.h"
+#include "keyvault/secret.h"
 
 namespace sealift::archive {
 
@@ -16,6 +17,11 @@ ChunkId chunk_id_of(keyvault::HmacSha256& id_key, FrameKind kind,
                     base::ByteView plain) {
   const std::array<std::byte, 1> kind_byte{static_cast<std::byte>(kind)};
   return ChunkId(id_key.of({kind_byte, plain}).bytes());
+}
+
+FrameOpener::~FrameOpener() {
+  keyvault::wipe(packed_);
+  keyvault::wipe(plain_);
 }
 
 base::Result<FrameOpener> FrameOpener::create() {

@@ -19,9 +19,16 @@ struct FrameCipher {
 /// HMAC-SHA-256(id key, kind || plaintext).
 ChunkId chunk_id_of(keyvault::HmacSha256& id_key, FrameKind kind, base::ByteView plain);
 
-/// Opens frames one after the other with buffers of its own. Each thread uses its own.
+/// Opens frames one after the other with buffers of its own, which are wiped in the
+/// end: a manifest holds a key. Each thread uses its own.
 class FrameOpener {
  public:
+  ~FrameOpener();
+  FrameOpener(FrameOpener&&) = default;
+  FrameOpener& operator=(FrameOpener&&) = default;
+  FrameOpener(const FrameOpener&) = delete;
+  FrameOpener& operator=(const FrameOpener&) = delete;
+
   static base::Result<FrameOpener> create();
 
   /// Rules F10 to F13: the plaintext of `frame`, whose header is `header` (checked by

@@ -33,6 +33,12 @@ struct SealerParts {
 /// own; the counter is shared.
 class FrameSealer {
  public:
+  ~FrameSealer() { keyvault::wipe(packed_); }
+  FrameSealer(FrameSealer&&) = default;
+  FrameSealer& operator=(FrameSealer&&) = default;
+  FrameSealer(const FrameSealer&) = delete;
+  FrameSealer& operator=(const FrameSealer&) = delete;
+
   static base::Result<FrameSealer> create(const SealerParts& parts);
 
   ChunkId id_of(FrameKind kind, IdScope scope, base::ByteView plain);

@@ -38,7 +38,7 @@ class FrameStore {
   /// The shared ones of `entries` are known from now on.
   void forget(std::span<const IndexEntry> entries);
 
-  /// A frame that goes into no segment: index or manifest.
+  /// A frame that goes into no segment: index or manifest. Its sealer is not kept.
   base::Result<base::Bytes> seal(FrameKind kind, base::ByteView plain);
 
  private:

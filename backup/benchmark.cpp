@@ -59,6 +59,9 @@ Limit least(std::initializer_list<Limit> limits) {
 
 Limit limit_of_backup(const Benchmark& benchmark) {
   Limit computing{"computing", benchmark.sealing.sealing.all};
+  const auto& stages = benchmark.sealing.stages;
+  const auto dearest = std::ranges::min_element(stages, {}, &archive::StageRate::one);
+  if (dearest != stages.end()) computing.stage += ", above all " + dearest->name + ",";
   if (!benchmark.storage) return computing;
   return least({computing,
                 {"writing to the repository",

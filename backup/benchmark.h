@@ -25,7 +25,7 @@ struct Benchmark {
 
 /// The stage that everything waits for, and what is left to it.
 struct Limit {
-  std::string stage;  ///< "computing", "writing to the repository", ...
+  std::string stage;  ///< "computing, above all compression,", ...
   double rate = 0;    ///< Bytes of a disk a second.
 };
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "backup/benchmark.h"
+#include "backup/disk_pipeline.h"
 #include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/open.h"
@@ -167,9 +168,9 @@ base::Result<ExitStatus> run(const Session& session, const Values& /*values*/) {
   Progress progress(session);
   progress.show("measuring");
   backup::Benchmark found;
-  ASSIGN_OR_RETURN(found.sealing,
-                   archive::measure_sealing(archive::sample_of_a_disk(kSampleSize),
-                                            settings, host.processors, kEach, stop));
+  ASSIGN_OR_RETURN(found.sealing, archive::measure_sealing(
+                                      archive::sample_of_a_disk(kSampleSize), settings,
+                                      backup::default_jobs(), kEach, stop));
   if (repository) {
     progress.show("measuring the repository's storage");
     ASSIGN_OR_RETURN(found.storage, backup::measure_storage(repository->store(), stop));

@@ -30,6 +30,8 @@ TEST_CASE("the limit is the stage that does least of a disk", "[backup]") {
   CHECK(limit_of_restore(found).stage == "reading from the repository");
   CHECK(limit_of_restore(found).rate == 400);
 
+  found.sealing.stages = {{"chunk id", 1500, 3000}, {"compression", 600, 1200}};
+  CHECK(limit_of_backup(found).stage == "computing, above all compression,");
   found.storage = StorageRates{50, std::nullopt};
   CHECK(limit_of_backup(found).stage == "writing to the repository");
   CHECK(limit_of_backup(found).rate == 200);
