@@ -6,8 +6,9 @@
 #include "archive/component_attribute.h"
 #include "base/strict_json.h"
 #include "keyvault/protection_key.h"
-#include "restore/runbook.h"
+#include "restore/runbook_plan.h"
 #include "vm/hyperv_attributes.h"
+#include "vm/hyperv_files.h"
 
 namespace sealift::restore {
 
@@ -56,7 +57,7 @@ std::vector<std::string> split_names(std::string_view names) {
 class Handover {
  public:
   Handover(const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
-           const WrapTarget& target)
+           const archive::RepositoryId& repository, const WrapTarget& target)
       : reader_(reader),
         manifest_(reader.manifest()),
         target_(target),
@@ -65,15 +66,17 @@ class Handover {
     facts_.vm_id = manifest_.vm_uuid;
     facts_.snapshot = snapshot.id.hex();
     facts_.created = manifest_.created;
+    facts_.repository = repository.hex();
     // Of an export that was made by hand nothing says where, or when.
     const std::string exported = fact(manifest_.consistency, "exported");
     if (const auto time = base::Timestamp::parse_stored(exported)) {
-      facts_.created = time.value();
+      facts_.exported = time.value();
       facts_.source_cluster = manifest_.cluster;
       facts_.source_host = manifest_.host;
     }
     facts_.host_build = fact(manifest_.versions, "windows");
     facts_.guest_state = GuestStateProtection::kAbsent;
+    facts_.recovery_key_id = target.identity->recipient().id().hex();
     facts_.wrapping_key_name = target.key_name;
     facts_.wrapping_key_id = target.key.id().hex();
     facts_.target_cluster = target.cluster;
@@ -108,19 +111,24 @@ class Handover {
     }
   }
 
-  // An import of a key named like the wrapping key hangs.
+  // An import of a key named like the wrapping key hangs, and so does one beside a key
+  // of that name which an earlier restore left.
   base::Status must_have_own_name() const {
-    const auto is_it = [&](const auto& key) {
-      return key.key_name == target_.key_name;
+    const auto is_it = [this](std::string_view name) {
+      return runbook::is_same_name(name, target_.key_name);
     };
-    if (target_.key_name.empty() ||
-        std::ranges::none_of(manifest_.protection_keys, is_it)) {
-      return base::Done{};
-    }
+    const bool is_taken = is_it(runbook::kRootKeyName) || is_it(manifest_.vm_uuid) ||
+                          std::ranges::any_of(facts_.left_wrapping_keys, is_it) ||
+                          std::ranges::any_of(manifest_.protection_keys, is_it,
+                                              &archive::ProtectionKeyEntry::key_name);
+    if (!is_taken) return base::Done{};
     return base::Error(base::ErrorCode::kRefused,
-                       "the wrapping key is named like a key that is to be imported")
-        .at("wrapping key", target_.key_name)
-        .next("make the wrapping key anew under another name");
+                       "the wrapping key is named like a key of the source; nothing "
+                       "was written")
+        .at("option", "--wrapping-key-name " + target_.key_name)
+        .next(
+            "make a wrapping key under a name of its own, and name that one with "
+            "--wrap-to and --wrapping-key-name");
   }
 
   base::Status wrap_keys() {
@@ -130,11 +138,12 @@ class Handover {
       const archive::ProtectionKeyEntry& entry = manifest_.protection_keys[at];
       has_vm_key = has_vm_key || entry.usage == kOfVm;
       const bool is_ours = entry.recipient == target_.identity->recipient().id();
-      if (!is_ours || !done.insert(entry.key_name).second) continue;
+      if (!is_ours || !done.insert(vm::lower_case(entry.key_name)).second) continue;
       auto status = wrap(entry, reader_.protection_keys()[at].second);
       if (!status) return std::move(status).error().at("member", entry.member);
     }
-    if (!has_vm_key || done.contains(manifest_.vm_uuid)) return base::Done{};
+    if (!has_vm_key || done.contains(vm::lower_case(manifest_.vm_uuid)))
+      return base::Done{};
     return base::Error(base::ErrorCode::kWrongKey,
                        "no protection key of the snapshot is wrapped to this recovery "
                        "key")
@@ -158,6 +167,7 @@ class Handover {
     key.name = entry.key_name;
     key.type = is_vm_key ? "AES" : "RSA";
     key.size = is_vm_key ? kVmKeyBits : kRootKeyBits;
+    key.member = entry.member;
     key.path = "protection-keys/" + time_ + "/" + key.type + "/" + key.name + "_" +
                std::to_string(key.size) + ".json";
     if (!archive::is_export_path(key.path)) {
@@ -209,7 +219,7 @@ class Handover {
 
 base::Result<std::vector<HandoverFile>> make_handover(
     const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
-    const WrapTarget& target) {
+    const archive::RepositoryId& repository, const WrapTarget& target) {
   const archive::Manifest& manifest = reader.manifest();
   if (manifest.platform != "hyper-v") {
     return base::Error(base::ErrorCode::kRefused,
@@ -219,7 +229,7 @@ base::Result<std::vector<HandoverFile>> make_handover(
             "write its files without it, then `sealift keyvault rewrap "
             "protection-key.json`");
   }
-  return Handover(reader, snapshot, target).make();
+  return Handover(reader, snapshot, repository, target).make();
 }
 
 }  // namespace sealift::restore

@@ -18,11 +18,11 @@ struct HandoverFile {
 /// for them; sealift-restore.json for scripts/azure-local/Import-SealiftVM.ps1; and
 /// RUNBOOK.md.
 ///
-/// errors  kRefused: the VM is not Hyper-V's, or a key of the set is named like the
+/// errors  kRefused: the VM is not Hyper-V's, or a key of the source is named like the
 ///         wrapping key.  kWrongKey: target.identity opens no key of the VM.
 ///         kCorrupt: a key is damaged.
 base::Result<std::vector<HandoverFile>> make_handover(
     const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
-    const WrapTarget& target);
+    const archive::RepositoryId& repository, const WrapTarget& target);
 
 }  // namespace sealift::restore

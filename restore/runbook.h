@@ -1,6 +1,7 @@
 // The page by which a person brings a Trusted Launch VM back on Azure Local, by hand.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,15 +26,18 @@ struct RunbookKey {
   std::string name;  ///< `7fb16fe7-…`, `AzureStackTvmAKRootKey`.
   std::string type;  ///< `AES`, `RSA`.
   unsigned size = 0;
+  std::string member;  ///< The file that was opened: `protection-key.2.json`.
 };
 
 /// What the page says about one restored VM. Any text here may come from a snapshot
 /// that somebody hostile wrote.
 struct RunbookFacts {
   std::string vm_name;
-  std::string vm_id;     ///< Lower case; also the name of the key that opens the VM.
-  std::string snapshot;  ///< Its id, hex.
-  base::Timestamp created;
+  std::string vm_id;        ///< Lower case; also the name of the key that opens the VM.
+  std::string snapshot;     ///< Its id, hex.
+  std::string repository;   ///< Its id, hex.
+  base::Timestamp created;  ///< As `sealift list` shows it: when the export was read.
+  std::optional<base::Timestamp> exported;  ///< None: not recorded.
   std::string source_cluster;  ///< Empty: not recorded, and so is the host.
   std::string source_host;
   std::string host_build;          ///< Empty: not recorded.
@@ -45,6 +49,7 @@ struct RunbookFacts {
   std::vector<RunbookKey> keys;
   /// RSA keys other than the root key that lay in the source's key vault.
   std::vector<std::string> left_wrapping_keys;
+  std::string recovery_key_id;    ///< Of what opened the keys; SHA-256, hex.
   std::string wrapping_key_name;  ///< Empty: not said.
   std::string wrapping_key_id;    ///< SHA-256 of its SPKI, hex.
   std::string target_cluster;     ///< Empty: not said.

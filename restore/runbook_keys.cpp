@@ -37,10 +37,28 @@ void write_invalid_version(Page& page, const Plan& plan) {
       "the system made that key at a start that came too early, and the VM will never "
       "open with it.** Then, with the VM off, keep a copy, remove it, and import "
       "again:");
-  std::vector<std::string> lines =
-      remove_key_keeping(R"("C:\Temp\before-$vmId.json")", own_key(plan));
-  lines.push_back(import_own_key(plan));
-  page.powershell(lines);
+  page.powershell(remove_key_keeping(R"("C:\Temp\before-$vmId.json")", own_key(plan),
+                                     {import_own_key(plan)}));
+}
+
+// At the desk, for another wrapping key.
+void write_restore_again(Page& page, const Plan& plan) {
+  const RunbookFacts& facts = plan.facts;
+  page.text(
+      "Bring `sealift-wrap.pem` to the desk, restore again, and go on with the page in "
+      "`NEW-FOLDER`. `REPOSITORY` is where the storage is mounted, `ARCHIVE-KEY.pem` a "
+      "recovery key that opens archives, `MOC-KEY.pem` the one with the id " +
+      code(facts.recovery_key_id) + ".");
+  const std::string repository_id =
+      facts.repository.empty() ? "REPOSITORY-ID" : shell_text(facts.repository);
+  const std::string cluster = facts.target_cluster.empty()
+                                  ? "TARGET-CLUSTER"
+                                  : shell_text(facts.target_cluster);
+  page.shell({"sealift restore " + shell_text(short_id(facts.snapshot)) +
+                  " --repo REPOSITORY --repo-id " + repository_id + " \\",
+              "    --identity ARCHIVE-KEY.pem --key-identity MOC-KEY.pem \\",
+              "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem \\",
+              "    --wrapping-key-name NEW-NAME --target-cluster " + cluster});
 }
 
 }  // namespace
@@ -60,17 +78,10 @@ void write_wrapping_key(Page& page, const Plan& plan) {
                        powershell_text(plan.facts.wrapping_key_id)});
   page.text(
       "You see `True`. If not, or if there is no such key: nothing in this folder can "
-      "be imported. Make a new one under another name (give it to `$wrap`; none of the "
-      "table above), bring its public half to the desk, restore again, and go on "
-      "there:");
-  page.powershell({new_wrapping_key(), get_wrapping_key()});
-  page.shell(
-      {"sealift restore " + shell_text(short_id(plan.facts.snapshot)) +
-           " --identity safe-1.pem --key-identity moc-1.pem \\",
-       "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem --wrapping-key-name " +
-           (plan.facts.wrapping_key_name.empty()
-                ? "NAME"
-                : shell_text(plan.facts.wrapping_key_name))});
+      "be imported. Make a new one under another name, `NEW-NAME` here (no name of the "
+      "tables above):");
+  page.powershell({"$wrap = 'NEW-NAME'", new_wrapping_key(), get_wrapping_key()});
+  write_restore_again(page, plan);
   if (plan.place == Place::kSame) {
     page.text("On the cluster that it came from you need this only if " +
               plan.step(Step::kVault) + " finds the VM's key missing.");
@@ -93,16 +104,20 @@ void write_vault(Page& page, const Plan& plan) {
             ". **Do not import over it.** Leave out " + plan.step(Step::kRootKey) +
             " and " + plan.step(Step::kKey) +
             ", and compare. Only if it is missing, do them.");
+  if (plan.own == nullptr) {
+    page.text("You see one: this snapshot has none to compare it with.");
+    return;
+  }
   page.text(
       "Name and size do not prove that it is the same key. To compare the keys "
-      "themselves, export it, and compare both at the desk; they meet in memory "
-      "only:");
+      "themselves, export it, and compare both at the desk, in this folder, with the "
+      "recovery key of `$escrow`; they meet in memory only:");
   page.powershell({export_key(own_key(plan), "C:\\Temp\\in-vault.json")});
   page.shell(
-      {"sealift keyvault reveal in-vault.json --identity moc-1.pem --out "
+      {"sealift keyvault reveal in-vault.json --identity MOC-KEY.pem --out "
        "/dev/shm/vault.key",
-       "sealift keyvault reveal protection-key.json --identity moc-1.pem --out "
-       "/dev/shm/snapshot.key",
+       "sealift keyvault reveal " + shell_text(plan.own->member) +
+           " --identity MOC-KEY.pem --out /dev/shm/snapshot.key",
        "cmp /dev/shm/vault.key /dev/shm/snapshot.key && echo same; rm "
        "/dev/shm/vault.key /dev/shm/snapshot.key"});
   page.text(
@@ -151,7 +166,9 @@ void write_root_key(Page& page, const Plan& plan) {
       "say delete. Keep a copy; the attestation of VMs that already run may break.");
   page.text("**You choose**, by what " + plan.step(Step::kVault) + " showed:");
   page.items(choices);
-  page.text("To delete it, keeping a copy:");
+  page.text(
+      "To delete it, keeping a copy. It deletes nothing if the export fails or a copy "
+      "of an earlier try is there:");
   const MocKey key = root_key(plan);
   page.powershell(
       remove_key_keeping("'C:\\Temp\\before-AzureStackTvmAKRootKey.json'", key));

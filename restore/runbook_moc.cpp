@@ -24,10 +24,23 @@ std::string import_key(const MocKey& key, const std::string& file) {
          file + kInVault + " -size " + std::to_string(key.size) + " -type " + key.type;
 }
 
-std::vector<std::string> remove_key_keeping(const std::string& copy,
-                                            const MocKey& key) {
-  return {"$copy = " + copy, export_key(key, "$copy"),
-          "if (Test-Path $copy) { " + remove_key(key.name) + " }"};
+std::vector<std::string> remove_key_keeping(const std::string& copy, const MocKey& key,
+                                            const std::vector<std::string>& then) {
+  constexpr const char* kStop = " -ErrorAction Stop";
+  std::vector<std::string> lines{
+      "& {",
+      "  $copy = " + copy,
+      "  if (Test-Path -LiteralPath $copy) { throw \"$copy is there already: move it "
+      "away\" }",
+      "  if (-not (Test-Path -LiteralPath $escrow)) { throw \"$escrow is not there: "
+      "put it there\" }",
+      "  " + export_key(key, "$copy") + kStop,
+      "  if (-not (Get-Item -LiteralPath $copy" + std::string(kStop) +
+          ").Length) { throw \"$copy is empty: the key stays\" }",
+      "  " + remove_key(key.name) + kStop};
+  for (const std::string& line : then) lines.push_back("  " + line);
+  lines.emplace_back("}");
+  return lines;
 }
 
 std::string new_wrapping_key() {

@@ -19,8 +19,10 @@ std::string remove_key(const std::string& name);
 std::string export_key(const MocKey& key, const std::string& file);
 std::string import_key(const MocKey& key, const std::string& file);
 
-/// Removes it only when the export has made `copy`, a PowerShell text.
-std::vector<std::string> remove_key_keeping(const std::string& copy, const MocKey& key);
+/// One block, pasted and run as a whole, that removes the key only when this very
+/// export has made `copy`, a PowerShell text; then does what `then` says.
+std::vector<std::string> remove_key_keeping(const std::string& copy, const MocKey& key,
+                                            const std::vector<std::string>& then = {});
 
 std::string new_wrapping_key();
 

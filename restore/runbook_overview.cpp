@@ -48,11 +48,6 @@ void write_start_warning(Page& page, const Plan& plan) {
                  "). A start without it fails, and the system makes a new key of the "
                  "same name, which then blocks the right one.");
   }
-  if (plan.wrap_collides) {
-    page.warning("**Stop: the wrapping key " + code(plan.facts.wrapping_key_name) +
-                 " has the name of a key of the source.** Import collides or hangs. "
-                 "Make one with another name and restore again with `--wrap-to`.");
-  }
 }
 
 }  // namespace
@@ -130,6 +125,7 @@ void write_box(Page& page, const Plan& plan) {
       {"VM id", code(facts.vm_id)},
       {"BIOS GUID", code(facts.bios_id)},
       {"snapshot", code(facts.snapshot) + ", " + facts.created.text()},
+      {"exported", facts.exported ? facts.exported->text() : "not recorded"},
       {"from", facts.source_cluster.empty()
                    ? "not recorded: the export was made by hand"
                    : "cluster " + code(facts.source_cluster) + ", host " +
@@ -172,6 +168,11 @@ void write_keys(Page& page, const Plan& plan) {
   }
   if (plan.facts.keys.empty()) return;
   page.text(
+      "`protection-key.json`, `protection-key.2.json` and so on, at the top of this "
+      "folder, are the keys as the snapshot has them, wrapped to recovery keys: **no "
+      "cluster can import those**, this one or another. For another cluster restore "
+      "again, with its own wrapping key.");
+  page.text(
       "Names, types and sizes are those of the snapshot's manifest; " +
       (plan.needs_key
            ? plan.step(Step::kCompare) + " compares the target's key vault with them."
@@ -207,11 +208,18 @@ void write_variables(Page& page, const Plan& plan) {
              (plan.facts.wrapping_key_name.empty()
                   ? "  # type the name of the wrapping key"
                   : ""),
-         std::string(R"($escrow  = 'C:\Temp\moc-1.moc.pem')") +
-             "  # public half of a Sealift recovery key (2048 bits)",
+         R"($escrow  = 'C:\Temp\MOC-KEY.moc.pem'  # put it there first)",
          R"(New-Item -ItemType Directory -Force C:\Temp | Out-Null)"});
   }
   page.powershell(lines);
+  if (!plan.needs_key) return;
+  page.text(
+      "`$escrow` is the public half of the recovery key with the id " +
+      code(plan.facts.recovery_key_id) +
+      ". `sealift keyvault new-recovery-key` wrote it beside the private one, as "
+      "`KEY.moc.pem`; it is no secret. Copy it to `C:\\Temp` before you go on: what "
+      "this page exports is wrapped to it. The private one, `MOC-KEY.pem` here, never "
+      "comes to a cluster.");
 }
 
 void write_short_way(Page& page, const Plan& plan) {
@@ -219,12 +227,14 @@ void write_short_way(Page& page, const Plan& plan) {
       plan.is_by_id || plan.facts.guest_state == GuestStateProtection::kAbsent;
   page.heading("The short way");
   page.text(
-      "Sealift's `scripts/azure-local/Import-SealiftVM.ps1` reads "
+      "`Import-SealiftVM.ps1` reads "
       "`sealift-restore.json`, looks for all that speaks against the import before it "
       "touches anything, imports key and VM in this order, and takes back what it made "
       "if a step fails. `Get-Help .\\Import-SealiftVM.ps1 -Full` says more. The steps "
-      "below do the same by hand; they also say what to do when it refuses. One line "
-      "at a time:");
+      "below do the same by hand; they also say what to do when it refuses. It and "
+      "`Sealift.psm1` lie in `/usr/share/sealift/azure-local` where Sealift is "
+      "installed, and in `scripts/azure-local` of its source: copy both into one "
+      "folder on the host, and go there. One line at a time:");
   const std::string restore =
       ".\\Import-SealiftVM.ps1 -Path $folder -StoragePath $storage";
   std::vector<std::string> lines{restore + " -WhatIf",

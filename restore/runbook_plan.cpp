@@ -11,31 +11,12 @@ namespace {
 
 constexpr unsigned kOwnKeyBits = 256;
 
-char lower(char byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-}
-
-// As MOC and Windows compare names.
-bool is_same_name(std::string_view one, std::string_view other) {
-  return std::ranges::equal(one, other, {}, lower, lower);
-}
-
 Place place_of(const RunbookFacts& facts) {
   if (facts.target_cluster.empty() || facts.source_cluster.empty()) {
     return Place::kNotSaid;
   }
-  // Windows' names: the case of their letters says nothing.
-  return vm::lower_case(facts.target_cluster) == vm::lower_case(facts.source_cluster)
-             ? Place::kSame
-             : Place::kOther;
-}
-
-bool collides(const RunbookFacts& facts) {
-  const auto is_it = [&facts](std::string_view name) {
-    return is_same_name(name, facts.wrapping_key_name);
-  };
-  return std::ranges::any_of(facts.left_wrapping_keys, is_it) ||
-         std::ranges::any_of(facts.keys, is_it, &RunbookKey::name);
+  return is_same_name(facts.target_cluster, facts.source_cluster) ? Place::kSame
+                                                                  : Place::kOther;
 }
 
 std::vector<Step> steps_for(const Plan& plan) {
@@ -58,6 +39,10 @@ std::vector<Step> steps_for(const Plan& plan) {
 
 }  // namespace
 
+bool is_same_name(std::string_view one, std::string_view other) {
+  return vm::lower_case(one) == vm::lower_case(other);
+}
+
 std::string Plan::step(Step wanted) const {
   const auto found = std::ranges::find(steps, wanted);
   return "step " + std::to_string(found - steps.begin() + 1);
@@ -69,11 +54,10 @@ Plan plan_for(const RunbookFacts& facts) {
                    facts.guest_state == GuestStateProtection::kUnknown;
   plan.is_by_id = facts.guest_state == GuestStateProtection::kGspById;
   for (const RunbookKey& key : facts.keys) {
-    if (key.type == "AES" && key.name == facts.vm_id) plan.own = &key;
-    if (key.type == "RSA" && key.name == kRootKeyName) plan.root = &key;
+    if (key.type == "AES" && is_same_name(key.name, facts.vm_id)) plan.own = &key;
+    if (key.type == "RSA" && is_same_name(key.name, kRootKeyName)) plan.root = &key;
   }
   plan.own_size = plan.own != nullptr ? plan.own->size : kOwnKeyBits;
-  plan.wrap_collides = collides(facts);
   plan.steps = steps_for(plan);
   return plan;
 }

@@ -12,6 +12,9 @@ namespace sealift::restore::runbook {
 
 inline constexpr std::string_view kRootKeyName = "AzureStackTvmAKRootKey";
 
+/// As MOC and Windows compare names: the case of their letters says nothing.
+bool is_same_name(std::string_view one, std::string_view other);
+
 /// The cluster that the VM goes to, seen from the one that it came from.
 enum class Place { kOther, kSame, kNotSaid };
 
@@ -45,7 +48,6 @@ struct Plan {
   const RunbookKey* own = nullptr;   ///< The VM's; null: not in the snapshot.
   const RunbookKey* root = nullptr;  ///< AzureStackTvmAKRootKey; null likewise.
   unsigned own_size = 0;             ///< In bits, also when the snapshot has no such.
-  bool wrap_collides = false;  ///< A key of the source is named like the wrapping key.
   std::vector<Step> steps{};
 
   /// "step 7"

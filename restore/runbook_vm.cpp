@@ -105,7 +105,10 @@ void write_prove(Page& page, const Plan& plan) {
       "You see `TpmReady : True`, and Windows came up without asking for a BitLocker "
       "recovery key: the vTPM opened, and it is the old one. In a guest that sealed "
       "nothing to its vTPM there is no such proof, only a start that did not fail.");
-  page.text("If BitLocker asks: this guest state is of " + plan.facts.created.text() +
+  const std::string moment = plan.facts.exported ? plan.facts.exported->text()
+                                                 : "the moment of the export, before " +
+                                                       plan.facts.created.text();
+  page.text("If BitLocker asks: this guest state is of " + moment +
             ", and the counters of the vTPM went back to that moment. Anything sealed "
             "later, and anything that guards against going back, refuses. Type the "
             "recovery key; then `Suspend-BitLocker -MountPoint C:` and "

@@ -20,12 +20,12 @@ RunbookKey own_key() {
   return {
       "protection-keys/20261127201500/AES/"
       "7fb16fe7-00a0-476f-92b3-ccb98fd9525a_256.json",
-      kVmId, "AES", 256};
+      kVmId, "AES", 256, "protection-key.2.json"};
 }
 
 RunbookKey root_key() {
   return {"protection-keys/20261127201500/RSA/AzureStackTvmAKRootKey_4096.json",
-          "AzureStackTvmAKRootKey", "RSA", 4096};
+          "AzureStackTvmAKRootKey", "RSA", 4096, "protection-key.4.json"};
 }
 
 RunbookFacts plain() {
@@ -33,7 +33,11 @@ RunbookFacts plain() {
   facts.vm_name = "web-01";
   facts.vm_id = kVmId;
   facts.snapshot = "2a7f91c0d55e4b6f8a1203c4e5f60718";
+  facts.repository = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
   facts.created = base::Timestamp::parse_stored("2026-11-23T18:00:00Z").value();
+  facts.exported = base::Timestamp::parse_stored("2026-11-23T17:12:09Z").value();
+  facts.recovery_key_id =
+      "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
   facts.source_cluster = "berlin";
   facts.source_host = "berlin-n2";
   facts.host_build = "26100.4652";
@@ -236,7 +240,7 @@ TEST_CASE("a runbook is short enough to be followed", "[restore][runbook]") {
     INFO(golden.file);
     const std::size_t lines = lines_of(write_runbook(golden.facts)).size();
     CHECK(lines >= 120);
-    CHECK(lines <= 330);
+    CHECK(lines <= 370);
   }
 }
 
@@ -363,6 +367,94 @@ TEST_CASE("InvalidVersion is not simply ignored, and a removed key leaves a copy
   }
 }
 
+TEST_CASE("a key is removed only after this very export of it", "[restore][runbook]") {
+  const std::string commands = powershell_of(write_runbook(with_root_key()));
+  for (const std::string name : {"$keyName", "AzureStackTvmAKRootKey"}) {
+    const std::size_t removal = commands.find("  Remove-MocKey -name " + name);
+    REQUIRE(removal != std::string::npos);
+    const std::size_t begin = commands.rfind("& {\n", removal);
+    REQUIRE(begin != std::string::npos);
+    const std::string before = commands.substr(begin, removal - begin);
+    CHECK_FALSE(has(before, "\n}\n"));
+    const std::size_t refusal =
+        before.find("if (Test-Path -LiteralPath $copy) { throw ");
+    const std::size_t exported = before.find("Export-MocKey -name " + name);
+    REQUIRE(exported != std::string::npos);
+    CHECK(refusal < exported);
+    const std::string line =
+        before.substr(exported, before.find('\n', exported) - exported);
+    CHECK(line.ends_with("-ErrorAction Stop"));
+    CHECK(has(before.substr(exported), "(Get-Item -LiteralPath $copy"));
+  }
+  const std::string page = unwrapped(write_runbook(with_root_key()));
+  CHECK(has(page,
+            "`$escrow` is the public half of the recovery key with the id "
+            "`c0ffee00"));
+  CHECK(has(page, "Copy it to `C:\\Temp` before you go on"));
+}
+
+TEST_CASE("a new wrapping key gets a new name, and the command has all that it needs",
+          "[restore][runbook]") {
+  RunbookFacts facts = plain();
+  const std::string page = write_runbook(facts);
+  CHECK(has(page, "$wrap = 'NEW-NAME'\nNew-MocKey -name $wrap "));
+  CHECK(has(page, "under another name, `NEW-NAME` here"));
+  CHECK(has(page,
+            "sealift restore '2a7f91c0' --repo REPOSITORY --repo-id "
+            "'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff' \\\n"
+            "    --identity ARCHIVE-KEY.pem --key-identity MOC-KEY.pem \\\n"
+            "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem \\\n"
+            "    --wrapping-key-name NEW-NAME --target-cluster 'hamburg'\n"));
+  CHECK(has(unwrapped(page), "`MOC-KEY.pem` the one with the id `c0ffee00"));
+  facts.target_cluster = "";
+  CHECK(has(write_runbook(facts), "--target-cluster TARGET-CLUSTER\n"));
+}
+
+TEST_CASE("the key file that was opened is the one to compare with",
+          "[restore][runbook]") {
+  RunbookFacts facts = same_cluster();
+  const std::string page = write_runbook(facts);
+  CHECK(has(page,
+            "sealift keyvault reveal 'protection-key.2.json' --identity MOC-KEY.pem "));
+  CHECK_FALSE(has(page, "reveal protection-key.json"));
+  facts.keys = {};
+  CHECK_FALSE(has(write_runbook(facts), "keyvault reveal"));
+}
+
+TEST_CASE("keys are known by their names in any case", "[restore][runbook]") {
+  RunbookFacts facts = with_root_key();
+  for (RunbookKey& key : facts.keys) {
+    std::ranges::transform(key.name, key.name.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+  }
+  const std::string page = write_runbook(facts);
+  CHECK_FALSE(has(page, "**Stop: the protection key"));
+  CHECK(has(page, "attestation; decided in"));
+}
+
+TEST_CASE("the snapshot's time is that of list, and the export has its own",
+          "[restore][runbook]") {
+  RunbookFacts facts = plain();
+  const std::string page = write_runbook(facts);
+  CHECK(has(page,
+            "| `2a7f91c0d55e4b6f8a1203c4e5f60718`, 2026-11-23T18:00:00Z |\n"
+            "| exported | 2026-11-23T17:12:09Z |"));
+  CHECK(has(unwrapped(page), "this guest state is of 2026-11-23T17:12:09Z"));
+  facts.exported = std::nullopt;
+  const std::string by_hand = write_runbook(facts);
+  CHECK(has(by_hand, "| exported | not recorded |"));
+  CHECK(has(unwrapped(by_hand),
+            "is of the moment of the export, before 2026-11-23T18:00:00Z"));
+}
+
+TEST_CASE("a page says where the scripts are, and that other key files are of no use",
+          "[restore][runbook]") {
+  const std::string page = unwrapped(write_runbook(plain()));
+  CHECK(has(page, "lie in `/usr/share/sealift/azure-local`"));
+  CHECK(has(page, "**no cluster can import those**, this one or another"));
+}
+
 TEST_CASE("all of Microsoft's advice on the root key is printed, with its dates",
           "[restore][runbook]") {
   for (const RunbookFacts& facts : {plain(), with_root_key(), same_cluster()}) {
@@ -406,20 +498,12 @@ TEST_CASE("a wrapping key whose name was not said is asked for", "[restore][runb
   facts.wrapping_key_name = "";
   const std::string page = write_runbook(facts);
   CHECK(has(page, "$wrap    = ''  # type the name of the wrapping key\n"));
-  CHECK(has(page, "--wrap-to sealift-wrap.pem --wrapping-key-name NAME\n"));
 }
 
-TEST_CASE("a wrapping key that was left behind is named, and its name is refused",
-          "[restore][runbook]") {
-  RunbookFacts facts = with_wrapping_key_left();
-  const std::string page = unwrapped(write_runbook(facts));
+TEST_CASE("a wrapping key that was left behind is named", "[restore][runbook]") {
+  const std::string page = unwrapped(write_runbook(with_wrapping_key_left()));
   CHECK(has(page, "**Left behind in the source's key vault: `WrappingKey`.**"));
   CHECK(has(page, "`Get-MocKey` does not show `WrappingKey`"));
-  CHECK_FALSE(has(page, "**Stop: the wrapping key"));
-  facts.wrapping_key_name = "wrappingkey";
-  CHECK(has(unwrapped(write_runbook(facts)),
-            "**Stop: the wrapping key `wrappingkey` has the name of a key of the "
-            "source.**"));
 }
 
 TEST_CASE("a snapshot without the VM's key says so before anything else",
@@ -571,7 +655,8 @@ TEST_CASE("of an export that was made by hand nothing says where", "[runbook]") 
   CHECK(page.find("bound to a seed of the host that it ran on") != std::string::npos);
   // Which cluster it came from is not known, so both ways are there.
   facts.guest_state = GuestStateProtection::kGspKey;
-  facts.keys = {{"protection-keys/x/AES/y.json", facts.vm_id, "AES", 256}};
+  facts.keys = {
+      {"protection-keys/x/AES/y.json", facts.vm_id, "AES", 256, "protection-key.json"}};
   CHECK(write_runbook(facts).find("On the cluster that it came from") !=
         std::string::npos);
   facts.source_cluster = "HQ";
