@@ -81,6 +81,11 @@ std::string grouped_digits(std::string_view digits, std::size_t groups_a_line,
   return out;
 }
 
+std::string opens(const SheetFacts& facts, std::size_t at) {
+  if (at >= facts.recipients.size()) return ",<br>opens Azure Local's keys only";
+  return facts.key_recipients.empty() ? "" : ",<br>opens every archive";
+}
+
 std::string recipients_table(const SheetFacts& facts) {
   std::string rows;
   std::vector<keyvault::Recipient> all = facts.recipients;
@@ -89,8 +94,7 @@ std::string recipients_table(const SheetFacts& facts) {
     const keyvault::Recipient& recipient = all[at];
     rows += "<tr><td>" + std::to_string(at + 1) + "</td><td><code>" +
             grouped_digits(recipient.id().hex(), 8, "<br>") + "</code></td><td>" +
-            std::to_string(recipient.bits()) + "&nbsp;bits" +
-            (at < facts.recipients.size() ? "" : ",<br>for Azure Local's keys only") +
+            std::to_string(recipient.bits()) + "&nbsp;bits" + opens(facts, at) +
             "</td><td>________________________</td></tr>\n";
   }
   return "<table>\n<tr><th></th><th>id of the key</th><th></th><th>where the key "
@@ -112,7 +116,8 @@ std::string commands(const SheetFacts& facts) {
               : "\n# a VM of Azure Local: its files, and a runbook for the target\n"
                 "sealift restore VM --identity KEY.pem --key-identity KEY-OF-KEYS.pem "
                 "\\\n"
-                "    --to-directory DIR --wrap-to WRAPPING-KEY.pem\n");
+                "    --to-directory DIR --wrap-to WRAPPING-KEY.pem "
+                "--wrapping-key-name NAME\n");
 }
 
 }  // namespace
@@ -134,7 +139,9 @@ std::string recovery_sheet(const SheetFacts& facts) {
          grouped_digits(id, 8, "<br>") +
          "</code></p>\n<p class=\"fine\">Whoever shows you another id shows you other "
          "backups. Compare every digit.</p>\n"
-         "<h2>The recovery keys: each opens everything, alone</h2>\n" +
+         "<h2>The recovery keys: each opens " +
+         (facts.key_recipients.empty() ? "everything, alone</h2>\n"
+                                       : "alone what is said beside it</h2>\n") +
          recipients_table(facts) +
          "<h2>To bring a VM back</h2>\n<ol>\n"
          "<li>On a Debian 12 host with libvirt and Sealift, as root, mount the storage "
