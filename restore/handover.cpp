@@ -4,7 +4,7 @@
 #include <set>
 
 #include "archive/component_attribute.h"
-#include "base/strict_json.h"
+#include "keyvault/digest.h"
 #include "keyvault/protection_key.h"
 #include "restore/runbook_plan.h"
 #include "vm/hyperv_attributes.h"
@@ -54,10 +54,11 @@ std::vector<std::string> split_names(std::string_view names) {
 }
 
 /// Collects what the manifest says, then wraps the keys.
-class Handover {
+class HandoverMaker {
  public:
-  Handover(const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
-           const archive::RepositoryId& repository, const WrapTarget& target)
+  HandoverMaker(const archive::SnapshotReader& reader,
+                const catalog::Snapshot& snapshot,
+                const archive::RepositoryId& repository, const WrapTarget& target)
       : reader_(reader),
         manifest_(reader.manifest()),
         target_(target),
@@ -82,13 +83,13 @@ class Handover {
     facts_.target_cluster = target.cluster;
   }
 
-  base::Result<std::vector<HandoverFile>> make() {
+  base::Result<Handover> make() {
     for (const archive::Component& component : manifest_.components) note(component);
     RETURN_IF_ERROR(must_have_own_name());
     RETURN_IF_ERROR(wrap_keys());
-    files_.push_back({"sealift-restore.json", description()});
+    base::Json said = record();
     files_.push_back({"RUNBOOK.md", write_runbook(facts_)});
-    return std::move(files_);
+    return Handover{std::move(files_), std::move(said)};
   }
 
  private:
@@ -179,7 +180,7 @@ class Handover {
     return base::Done{};
   }
 
-  std::string description() const {
+  base::Json record() const {
     base::Json json{{"format", 1},
                     {"vm_id", manifest_.vm_uuid},
                     {"vm_name", manifest_.vm_name},
@@ -192,18 +193,21 @@ class Handover {
                     {"wrapping_key_name", target_.key_name},
                     {"keys", base::Json::array()},
                     {"files", base::Json::array()}};
-    for (const RunbookKey& key : facts_.keys) {
-      json["keys"].push_back({{"path", key.path},
-                              {"key_name", key.name},
-                              {"type", key.type},
-                              {"size", key.size}});
+    for (std::size_t at = 0; at < facts_.keys.size(); ++at) {
+      const RunbookKey& key = facts_.keys[at];
+      json["keys"].push_back(
+          {{"path", key.path},
+           {"key_name", key.name},
+           {"type", key.type},
+           {"size", key.size},
+           {"sha256", keyvault::sha256(base::as_bytes(files_[at].text)).hex()}});
     }
     for (const archive::Component& component : manifest_.components) {
       json["files"].push_back(
           {{"path", archive::attribute_of(component, archive::kExportPath)},
            {"size", component.size}});
     }
-    return json.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
+    return json;
   }
 
   const archive::SnapshotReader& reader_;
@@ -212,14 +216,15 @@ class Handover {
   std::string time_;
   std::string guest_state_ = "absent";  // As the attribute has it.
   RunbookFacts facts_;
-  std::vector<HandoverFile> files_;
+  std::vector<HandoverFile> files_;  // One for each of facts_.keys comes first.
 };
 
 }  // namespace
 
-base::Result<std::vector<HandoverFile>> make_handover(
-    const archive::SnapshotReader& reader, const catalog::Snapshot& snapshot,
-    const archive::RepositoryId& repository, const WrapTarget& target) {
+base::Result<Handover> make_handover(const archive::SnapshotReader& reader,
+                                     const catalog::Snapshot& snapshot,
+                                     const archive::RepositoryId& repository,
+                                     const WrapTarget& target) {
   const archive::Manifest& manifest = reader.manifest();
   if (manifest.platform != "hyper-v") {
     return base::Error(base::ErrorCode::kRefused,
@@ -229,7 +234,16 @@ base::Result<std::vector<HandoverFile>> make_handover(
             "write its files without it, then `sealift keyvault rewrap "
             "protection-key.json`");
   }
-  return Handover(reader, snapshot, repository, target).make();
+  return HandoverMaker(reader, snapshot, repository, target).make();
+}
+
+std::string record_text(const Handover& handover,
+                        const std::map<std::string, std::string>& sums) {
+  base::Json json = handover.record;
+  for (base::Json& file : json["files"]) {
+    file["sha256"] = sums.at(file["path"].get<std::string>());
+  }
+  return json.dump(2, ' ', false, base::Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace sealift::restore

@@ -111,7 +111,8 @@ struct DirectoryRequest {
 
 /// The VM's files: of libvirt disks as sparse raw images named after their targets,
 /// everything else as on the source, and the protection-key files. With `wrap` also the
-/// keys wrapped to the target, and a runbook (docs/azure-local.md).
+/// keys wrapped to the target, a runbook, and the SHA-256 of every file, for which the
+/// files are read once more (docs/azure-local.md).
 /// errors  as above; the folder is left as it was.  kRefused: `wrap`, and the VM is
 ///         libvirt's.  kWrongKey: wrap->identity opens no key of the VM.
 base::Status restore_to_directory(const RestoreEnvironment& environment,

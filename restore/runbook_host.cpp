@@ -33,10 +33,24 @@ void write_folder(Page& page, const Plan& plan) {
       "administrators may read it.");
   page.powershell(
       {"icacls $folder /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' "
-       "'*S-1-5-18:(OI)(CI)F'",
-       "Test-Path -LiteralPath $vmcx"});
+       "'*S-1-5-18:(OI)(CI)F'"});
+  page.text(
+      "Hold the copy against what Sealift wrote: `sealift-restore.json` has the "
+      "SHA-256 of every file, disks too. It reads every byte, so it takes as long as "
+      "the copy did.");
+  page.powershell(
+      {"$said = $null",
+       "$said = Get-Content -Raw -Encoding UTF8 -LiteralPath (Join-Path $folder "
+       "'sealift-restore.json') | ConvertFrom-Json",
+       "$files = @($said.files) + @($said.keys)", "$bad = @($files | Where-Object {",
+       "  $file = Join-Path $folder $_.path",
+       "  -not (Test-Path -LiteralPath $file -PathType Leaf) -or",
+       "  (Get-FileHash -LiteralPath $file -Algorithm SHA256).Hash -ne $_.sha256 })",
+       "$bad | ForEach-Object { \"BAD: $($_.path)\" }",
+       "\"$($files.Count) files, bad: $($bad.Count)\""});
   std::string next =
-      "You see `True`. If not, `$folder` is wrong or the copy is not whole.";
+      "You see how many files there are, and `bad: 0`. Anything else: `$folder` is "
+      "wrong, or the copy is not whole; copy again what is named.";
   if (plan.facts.guest_state != GuestStateProtection::kAbsent) {
     next +=
         " Never mix these files with those of another snapshot: guest state and disks "

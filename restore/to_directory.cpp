@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "base/byte_count.h"
+#include "base/byte_source.h"
+#include "keyvault/digest.h"
 #include "restore/handover.h"
 #include "restore/new_folder.h"
 #include "restore/restore.h"
@@ -81,7 +85,7 @@ class OwnNames {
 };
 
 base::Status must_have_own_names(const archive::SnapshotReader& reader,
-                                 const std::vector<HandoverFile>& handover) {
+                                 const std::optional<Handover>& handover) {
   OwnNames names;
   const archive::Manifest& manifest = reader.manifest();
   for (const archive::Component& component : manifest.components) {
@@ -99,8 +103,30 @@ base::Status must_have_own_names(const archive::SnapshotReader& reader,
   for (const auto& [member, text] : reader.protection_keys()) {
     RETURN_IF_ERROR(names.take(member));
   }
-  for (const HandoverFile& file : handover) RETURN_IF_ERROR(names.take(file.path));
-  return base::Done{};
+  if (!handover) return base::Done{};
+  for (const HandoverFile& file : handover->files) {
+    RETURN_IF_ERROR(names.take(file.path));
+  }
+  return names.take(kRestoreRecord);
+}
+
+// Of the file as it lies there. Chunks are written in no order, so it is read once
+// more.
+base::Result<std::string> sum_of(const fs::path& path, const std::stop_token& stop) {
+  constexpr std::size_t kReadAtOnce = base::kMiB;
+  ASSIGN_OR_RETURN(const auto file, base::open_bytes(path));
+  keyvault::Sha256 sha;
+  base::Bytes buffer(kReadAtOnce);
+  for (std::uint64_t at = 0; at < file->size(); at += kReadAtOnce) {
+    if (stop.stop_requested()) {
+      return base::Error(base::ErrorCode::kInterrupted, "the restore was stopped");
+    }
+    const auto part = std::span(buffer).first(static_cast<std::size_t>(
+        std::min<std::uint64_t>(kReadAtOnce, file->size() - at)));
+    RETURN_IF_ERROR(file->read(at, part));
+    sha.update(part);
+  }
+  return sha.finish().hex();
 }
 
 class Writing {
@@ -113,7 +139,7 @@ class Writing {
         folder_(std::move(folder)),
         stop_(std::move(stop)) {}
 
-  base::Status all(const std::vector<HandoverFile>& handover) {
+  base::Status all(const std::optional<Handover>& handover) {
     RETURN_IF_ERROR(make_missing_folders(folder_, kPrivateFolder, undo_));
     for (const archive::Component& component : reader_.manifest().components) {
       base::Status status = write_component(component);
@@ -124,22 +150,37 @@ class Writing {
     for (const auto& [member, text] : reader_.protection_keys()) {
       RETURN_IF_ERROR(write_small_file(member, text));
     }
-    for (const HandoverFile& file : handover) {
-      RETURN_IF_ERROR(write_small_file(file.path, file.text));
-    }
-    return check_rest(checks_, environment_.progress, stop_);
+    RETURN_IF_ERROR(check_rest(checks_, environment_.progress, stop_));
+    return handover ? hand_over(*handover) : base::Done{};
   }
 
   base::Error roll_back(base::Error error) { return undo_.roll_back(std::move(error)); }
 
  private:
+  void tell(const char* action, const fs::path& path,
+            const archive::Component& component) const {
+    if (!environment_.progress) return;
+    environment_.progress(action + path.string() + " (" +
+                          base::ByteCount(component.size).text() + ")");
+  }
+
+  base::Status hand_over(const Handover& handover) {
+    std::map<std::string, std::string> sums;
+    for (const archive::Component& component : reader_.manifest().components) {
+      const std::string name = file_name(reader_.manifest(), component);
+      tell("reading back ", folder_ / name, component);
+      ASSIGN_OR_RETURN(sums[name], sum_of(folder_ / name, stop_));
+    }
+    for (const HandoverFile& file : handover.files) {
+      RETURN_IF_ERROR(write_small_file(file.path, file.text));
+    }
+    return write_small_file(kRestoreRecord, record_text(handover, sums));
+  }
+
   // Large or small, a component is a file that is written where it holds data.
   base::Status write_component(const archive::Component& component) {
     const fs::path path = folder_ / file_name(reader_.manifest(), component);
-    if (environment_.progress) {
-      environment_.progress("writing " + path.string() + " (" +
-                            base::ByteCount(component.size).text() + ")");
-    }
+    tell("writing ", path, component);
     RETURN_IF_ERROR(make_missing_folders(path.parent_path(), kPrivateFolder, undo_));
     ASSIGN_OR_RETURN(const std::unique_ptr<vm::DiskTarget> file,
                      vm::create_raw_disk(path, component.size));
@@ -186,7 +227,7 @@ base::Status restore_to_directory(const RestoreEnvironment& environment,
                             environment.catalog};
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, request.snapshot, &environment.identity));
-  std::vector<HandoverFile> handover;
+  std::optional<Handover> handover;
   if (request.wrap) {
     ASSIGN_OR_RETURN(
         handover, make_handover(*reader, request.snapshot, environment.repository.id(),

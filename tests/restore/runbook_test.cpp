@@ -448,6 +448,17 @@ TEST_CASE("the snapshot's time is that of list, and the export has its own",
             "is of the moment of the export, before 2026-11-23T18:00:00Z"));
 }
 
+TEST_CASE("the copy on the host is held against the sums", "[restore][runbook]") {
+  for (const std::string& page : every_page()) {
+    const std::string commands = powershell_of(page);
+    CHECK(has(commands,
+              "Get-Content -Raw -Encoding UTF8 -LiteralPath (Join-Path "
+              "$folder 'sealift-restore.json')"));
+    CHECK(has(commands, "-Algorithm SHA256).Hash -ne $_.sha256"));
+    CHECK_FALSE(has(commands, "Test-Path -LiteralPath $vmcx"));
+  }
+}
+
 TEST_CASE("a page says where the scripts are, and that other key files are of no use",
           "[restore][runbook]") {
   const std::string page = unwrapped(write_runbook(plain()));
