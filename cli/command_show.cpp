@@ -33,13 +33,23 @@ std::string place_of(const archive::RepositoryDocument& document,
   return place.empty() ? "not a recipient of the repository" : "key recipient " + place;
 }
 
+// Of an export that was made by hand the manifest knows only who read it.
+std::string taken_on(const archive::Manifest& manifest) {
+  const bool is_by_hand =
+      manifest.platform == "hyper-v" && !manifest.consistency.contains("exported");
+  if (is_by_hand) {
+    return ", read by " + manifest.host +
+           "; the export was made by hand, and says no cluster and no host";
+  }
+  return " on " + manifest.host + ", cluster " + manifest.cluster;
+}
+
 void print_facts(std::ostream& output, const SnapshotDetails& details) {
   const archive::Manifest& manifest = details.manifest;
   Table table({{""}, {""}});
   table.add({"snapshot", details.snapshot.id.hex()});
   table.add({"vm", manifest.vm_name + "  " + manifest.vm_uuid});
-  table.add({"taken", manifest.created.text() + " on " + manifest.host + ", cluster " +
-                          manifest.cluster});
+  table.add({"taken", manifest.created.text() + taken_on(manifest)});
   table.add({"kind", manifest.kind + " (read: " + manifest.read + ")"});
   table.add({"size", size_text(manifest.source_bytes) + ", of that " +
                          size_text(manifest.changed_bytes) + " read, " +
