@@ -88,29 +88,43 @@ bool knows(const archive::RepositoryDocument& repository,
          std::ranges::any_of(repository.key_recipients, is_it);
 }
 
+base::Error is_recovery_key(const std::string& file, const archive::RecipientId& id) {
+  return base::Error(
+             base::ErrorCode::kRefused,
+             "--wrap-to names a recovery key, and no cluster can import what is "
+             "wrapped to it; nothing was written")
+      .at("file", file)
+      .at("recovery key", id.hex())
+      .next(
+          "make a wrapping key in the target's key vault (Import-SealiftVM.ps1 "
+          "-NewWrappingKey NAME -Out FILE, or New-MocKey) and name its public half")
+      .next("for the files alone leave --wrap-to out");
+}
+
 base::Result<Wrapping> read_wrapping(const Session& session, const Values& values,
                                      const archive::RepositoryDocument& repository,
                                      const keyvault::RecoveryKey& identity) {
   Wrapping wrapping;
   const auto file = values.one("wrap-to");
   if (!file) return wrapping;
-  ASSIGN_OR_RETURN(wrapping.identity, load_key_identity(session, values));
   ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(*file, kPemLimit));
   auto target = keyvault::Recipient::parse_pem(pem);
   if (!target) return std::move(target).error().at("file", *file);
-  if (knows(repository, target->id())) {
-    session.warn(base::printable(*file) +
-                 " is a recovery key of this repository, not a cluster's wrapping key: "
-                 "no cluster can import what is wrapped to it");
-  }
+  if (knows(repository, target->id())) return is_recovery_key(*file, target->id());
   const std::string name = values.one("wrapping-key-name").value_or("");
   if (base::printable(name) != name) {
     return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
         .at("option", "--wrapping-key-name " + name);
   }
-  wrapping.target.emplace(restore::WrapTarget{std::move(target).value(), name,
-                                              values.one("target-cluster").value_or(""),
-                                              &identity});
+  ASSIGN_OR_RETURN(wrapping.identity, load_key_identity(session, values));
+  if (wrapping.identity && wrapping.identity->recipient().id() == target->id()) {
+    return is_recovery_key(*file, target->id());
+  }
+  wrapping.target.emplace(
+      restore::WrapTarget{std::move(target).value(),
+                          name,
+                          values.one("target-cluster").value_or(""),
+                          {&identity, session.chosen().identity->string()}});
   return wrapping;
 }
 
@@ -218,7 +232,9 @@ base::Result<ExitStatus> restore_to_folder(const Session& session, const Values&
   ASSIGN_OR_RETURN(Wrapping wrapping,
                    read_wrapping(session, values, environment.repository.document(),
                                  environment.identity));
-  if (wrapping.identity) wrapping.target->identity = &*wrapping.identity;
+  if (wrapping.identity) {
+    wrapping.target->identity = {&*wrapping.identity, *values.one("key-identity")};
+  }
   Progress progress(session);
   environment.progress = [&](const std::string& words) { progress.show(words); };
   const base::Status written = restore::restore_to_directory(

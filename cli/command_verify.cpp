@@ -101,16 +101,16 @@ base::Json to_json(const Found& found) {
 base::Result<std::vector<Found>> verify_all(
     const Session& session, const OpenRepository& open,
     const std::vector<catalog::Snapshot>& snapshots,
-    const std::optional<keyvault::RecoveryKey>& key_identity) {
+    const restore::KeyIdentity* key_identity) {
   ASSIGN_OR_RETURN(const archive::RepositoryKeys* const keys, keys_of(open));
   std::vector<Found> all;
   Progress progress(session);
   for (const catalog::Snapshot& snapshot : snapshots) {
     progress.show("verifying " + short_id(snapshot.id) + " of " + vm_label(snapshot));
-    auto report = restore::verify_snapshot(
-        open.repository, *keys, *open.catalog, snapshot,
-        open.identity ? &*open.identity : nullptr, session.surroundings().stop,
-        key_identity ? &*key_identity : nullptr);
+    auto report =
+        restore::verify_snapshot(open.repository, *keys, *open.catalog, snapshot,
+                                 open.identity ? &*open.identity : nullptr,
+                                 session.surroundings().stop, key_identity);
     progress.clear();
     if (report) {
       if (!session.wants_json()) print(session, report.value());
@@ -141,14 +141,16 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
     return base::Error(base::ErrorCode::kUsage,
                        "snapshots are named, and --all is given too");
   }
-  ASSIGN_OR_RETURN(const std::optional<keyvault::RecoveryKey> key_identity,
+  ASSIGN_OR_RETURN(const std::optional<keyvault::RecoveryKey> key,
                    load_key_identity(session, values));
+  const restore::KeyIdentity key_identity{key ? &*key : nullptr,
+                                          values.one("key-identity").value_or("")};
   ASSIGN_OR_RETURN(const OpenRepository open,
                    open_for_reading(session, OnLoss::kReport));
   ASSIGN_OR_RETURN(const std::vector<catalog::Snapshot> snapshots,
                    choose(session, open, values));
   ASSIGN_OR_RETURN(const std::vector<Found> all,
-                   verify_all(session, open, snapshots, key_identity));
+                   verify_all(session, open, snapshots, key ? &key_identity : nullptr));
   std::vector<base::Error> errors;
   if (values.arguments().empty()) errors = open.skipped;
   errors.insert(errors.end(), open.losses.begin(), open.losses.end());

@@ -23,11 +23,20 @@ base::Result<std::optional<keyvault::RecoveryKey>> load_key_identity(
                        "--key-passphrase-file goes with --key-identity KEY.pem only");
   }
   if (!file) return std::optional<keyvault::RecoveryKey>();
-  ASSIGN_OR_RETURN(keyvault::RecoveryKey key,
-                   keyvault::RecoveryKey::load(
-                       *file, passphrase ? keyvault::passphrase_from_file(*passphrase)
-                                         : passphrase_source(session, *file)));
-  return std::optional(std::move(key));
+  auto key = keyvault::RecoveryKey::load(
+      *file, passphrase ? keyvault::passphrase_from_file(*passphrase)
+                        : passphrase_source(session, *file));
+  if (key) return std::optional(std::move(key).value());
+  base::Error error = std::move(key).error();
+  // What is not there may also be the file of its passphrase.
+  if (error.code() == base::ErrorCode::kWrongKey ||
+      (passphrase && error.code() == base::ErrorCode::kNotFound)) {
+    error.next(
+        "the passphrase of --key-identity is in the file of --key-passphrase-file; "
+        "without that option it is taken from --passphrase-file, else from the "
+        "terminal");
+  }
+  return error;
 }
 
 }  // namespace sealift::cli

@@ -13,7 +13,7 @@ namespace sealift::cli {
 void add_key_identity_options(boost::program_options::options_description& described);
 
 /// None if it is not named. Its passphrase comes from --key-passphrase-file, else as
-/// that of --identity.
+/// that of --identity: from --passphrase-file, else from the terminal.
 /// errors  kUsage: --key-passphrase-file alone.  As keyvault::RecoveryKey::load().
 base::Result<std::optional<keyvault::RecoveryKey>> load_key_identity(
     const Session& session, const Values& values);

@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kVmKeySize = 32;  // Bytes of an AES-256 key.
 constexpr unsigned kVmKeyBits = 256;
 constexpr unsigned kRootKeyBits = 4096;
-constexpr const char* kOfVm = "guest-state";
 
 // "20261127201507" of 2026-11-27T20:15:07Z: how TvmBackupUtils names a folder.
 std::string folder_name(base::Timestamp time) {
@@ -77,7 +76,7 @@ class HandoverMaker {
     }
     facts_.host_build = fact(manifest_.versions, "windows");
     facts_.guest_state = GuestStateProtection::kAbsent;
-    facts_.recovery_key_id = target.identity->recipient().id().hex();
+    facts_.recovery_key_id = target.identity.key->recipient().id().hex();
     facts_.wrapping_key_name = target.key_name;
     facts_.wrapping_key_id = target.key.id().hex();
     facts_.target_cluster = target.cluster;
@@ -138,26 +137,21 @@ class HandoverMaker {
     for (std::size_t at = 0; at < manifest_.protection_keys.size(); ++at) {
       const archive::ProtectionKeyEntry& entry = manifest_.protection_keys[at];
       has_vm_key = has_vm_key || entry.usage == kOfVm;
-      const bool is_ours = entry.recipient == target_.identity->recipient().id();
+      const bool is_ours = entry.recipient == target_.identity.key->recipient().id();
       if (!is_ours || !done.insert(vm::lower_case(entry.key_name)).second) continue;
       auto status = wrap(entry, reader_.protection_keys()[at].second);
       if (!status) return std::move(status).error().at("member", entry.member);
     }
     if (!has_vm_key || done.contains(vm::lower_case(manifest_.vm_uuid)))
       return base::Done{};
-    return base::Error(base::ErrorCode::kWrongKey,
-                       "no protection key of the snapshot is wrapped to this recovery "
-                       "key")
-        .at("identity", target_.identity->recipient().id().hex())
-        .next(
-            "name the one that Export-MocKey wrapped to: --key-identity KEY.pem; "
-            "`sealift show` lists them");
+    return not_wrapped_to(target_.identity, manifest_);
   }
 
   base::Status wrap(const archive::ProtectionKeyEntry& entry, const std::string& text) {
-    ASSIGN_OR_RETURN(keyvault::RewrappedKey wrapped,
-                     keyvault::rewrap_key_json(base::as_bytes(text), *target_.identity,
-                                               target_.key, target_.key_name));
+    ASSIGN_OR_RETURN(
+        keyvault::RewrappedKey wrapped,
+        keyvault::rewrap_key_json(base::as_bytes(text), *target_.identity.key,
+                                  target_.key, target_.key_name));
     const bool is_vm_key = entry.usage == kOfVm;
     if (is_vm_key && wrapped.key_size != kVmKeySize) {
       return base::Error(base::ErrorCode::kCorrupt,

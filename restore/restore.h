@@ -12,6 +12,7 @@
 #include "archive/repository.h"
 #include "catalog/catalog.h"
 #include "keyvault/recovery_key.h"
+#include "restore/key_identity.h"
 #include "vm/connection.h"
 
 namespace sealift::restore {
@@ -100,7 +101,7 @@ struct WrapTarget {
   keyvault::Recipient key;  ///< The target cluster's wrapping key.
   std::string key_name;     ///< Its name in the target's key vault; may be empty.
   std::string cluster;      ///< The target's name; may be empty.
-  const keyvault::RecoveryKey* identity;  ///< What the keys are wrapped to now.
+  KeyIdentity identity;     ///< What the keys are wrapped to now.
 };
 
 struct DirectoryRequest {

@@ -58,7 +58,7 @@ base::Status open_exported_key(const archive::ProtectionKeyEntry& entry,
                    keyvault::parse_key_json(base::as_bytes(text)));
   ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
                    keyvault::unwrap_protection_key(json, identity));
-  if (entry.usage != "guest-state" || opened.key.size() == kVmKeySize) {
+  if (entry.usage != kOfVm || opened.key.size() == kVmKeySize) {
     return base::Done{};
   }
   return base::Error(base::ErrorCode::kCorrupt,
@@ -67,8 +67,11 @@ base::Status open_exported_key(const archive::ProtectionKeyEntry& entry,
 
 // Of a Hyper-V VM: its keys unwrap, and that is as far as it goes off the cluster.
 base::Status look_at_exported_keys(const archive::SnapshotReader& reader,
-                                   const keyvault::RecoveryKey& identity,
+                                   const keyvault::RecoveryKey& archive_identity,
+                                   const KeyIdentity* key_identity,
                                    VerifyReport& report) {
+  const keyvault::RecoveryKey& identity =
+      key_identity != nullptr ? *key_identity->key : archive_identity;
   const auto& entries = reader.manifest().protection_keys;
   if (entries.empty()) {
     report.reason = "the guest state needs no protection key";
@@ -87,6 +90,9 @@ base::Status look_at_exported_keys(const archive::SnapshotReader& reader,
           .next("choose another snapshot from `sealift list`, or export the key again");
     }
     ++opened;
+  }
+  if (opened == 0 && key_identity != nullptr) {
+    return not_wrapped_to(*key_identity, reader.manifest());
   }
   report.reason =
       (opened == 0
@@ -130,8 +136,7 @@ base::Status prove_guest_state(const archive::SnapshotReader& reader,
 
 base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
                        const keyvault::RecoveryKey* identity,
-                       const keyvault::RecoveryKey* key_identity,
-                       const std::stop_token& stop) {
+                       const KeyIdentity* key_identity, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, report.snapshot, identity));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
@@ -149,8 +154,7 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
   }
   report.level = 2;
   if (reader->manifest().platform == "hyper-v") {
-    return look_at_exported_keys(
-        *reader, key_identity != nullptr ? *key_identity : *identity, report);
+    return look_at_exported_keys(*reader, *identity, key_identity, report);
   }
   return prove_guest_state(*reader, *identity, report);
 }
@@ -163,7 +167,7 @@ base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
                                            const std::stop_token& stop,
-                                           const keyvault::RecoveryKey* key_identity) {
+                                           const KeyIdentity* key_identity) {
   VerifyReport report;
   report.snapshot = snapshot;
   base::Status status = verify_to(report, SnapshotPlace{repository, keys, catalog},

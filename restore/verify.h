@@ -8,7 +8,7 @@
 
 #include "archive/repository.h"
 #include "catalog/catalog.h"
-#include "keyvault/recovery_key.h"
+#include "restore/key_identity.h"
 
 namespace sealift::restore {
 
@@ -28,10 +28,12 @@ struct VerifyReport {
 /// key_identity  What Azure Local's keys are wrapped to, where it is not `identity`;
 ///               may be null.
 /// errors  kCorrupt with volume, member and component; kWrongKey; kInterrupted.
-base::Result<VerifyReport> verify_snapshot(
-    const archive::Repository& repository, const archive::RepositoryKeys& keys,
-    const catalog::Catalog& catalog, const catalog::Snapshot& snapshot,
-    const keyvault::RecoveryKey* identity, const std::stop_token& stop,
-    const keyvault::RecoveryKey* key_identity = nullptr);
+base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
+                                           const archive::RepositoryKeys& keys,
+                                           const catalog::Catalog& catalog,
+                                           const catalog::Snapshot& snapshot,
+                                           const keyvault::RecoveryKey* identity,
+                                           const std::stop_token& stop,
+                                           const KeyIdentity* key_identity = nullptr);
 
 }  // namespace sealift::restore

@@ -88,8 +88,10 @@ TEST_CASE("keys of libvirt are not wrapped to a cluster", "[restore][directory]"
   RestoreScene scene;
   const catalog::Snapshot snapshot = scene.back_up({});
   const fs::path folder = scene.target.path() / "files";
-  const WrapTarget wrap{support::recovery_key(1).recipient(), "", "",
-                        &support::recovery_key(0)};
+  const WrapTarget wrap{support::recovery_key(1).recipient(),
+                        "",
+                        "",
+                        {&support::recovery_key(0), "key.pem"}};
   const base::Status status =
       restore_to_directory(scene.environment(), {snapshot, folder, wrap}, {});
   REQUIRE_FALSE(status);
