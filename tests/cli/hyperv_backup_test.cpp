@@ -343,6 +343,7 @@ TEST_CASE("Microsoft's files go through backup and restore", "[cli][fixtures]") 
   if (!fixtures) return;
   CommandLine host;
   host.write_recovery_key(1);
+  host.write_recovery_key(2);
   const fs::path moc = *fixtures / "moc-generated";
   REQUIRE(host.run({"keyvault", "init"}).status == 0);
   REQUIRE(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
@@ -376,7 +377,7 @@ TEST_CASE("Microsoft's files go through backup and restore", "[cli][fixtures]") 
   CHECK(base::Json::parse(taken.output).at("vm") == "tvm-payroll-01");
   const Outcome restored = host.run(
       {"restore", id, "--identity", host.path("key-1.pem"), "--to-directory",
-       host.path("back"), "--wrap-to", host.path("key-1.pub.pem"), "--key-identity",
+       host.path("back"), "--wrap-to", host.path("key-2.pub.pem"), "--key-identity",
        (moc / "private.pem").string(), "--wrapping-key-name", "w"});
   CAPTURE(restored.error);
   CHECK(restored.status == 0);
