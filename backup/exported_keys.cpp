@@ -25,15 +25,17 @@ constexpr std::size_t kWrappedVmKey = 40;
 constexpr std::size_t kFolderDigits = 14;
 
 // "20250722192116": TvmBackupUtils names a folder for each export.
+// The nearest counts: a share may have such a name too.
 std::string export_of(const fs::path& file) {
-  for (const fs::path& part : file) {
-    std::string name = part.string();
+  std::string nearest;
+  for (const fs::path& part : file.parent_path()) {
+    const std::string name = part.string();
     if (name.size() == kFolderDigits &&
         name.find_first_not_of("0123456789") == std::string::npos) {
-      return name;
+      nearest = name;
     }
   }
-  return {};
+  return nearest;
 }
 
 // "NAME_256" is a key of 256 bits; a name may have a '_' of its own.
@@ -126,21 +128,66 @@ std::optional<base::Error> fault_of(const ExportedKey& key,
   return std::move(fault).because(error.cause());
 }
 
-// What the operator named first, then what was exported last.
-bool comes_before(const ExportedKey* one, const ExportedKey* other) {
-  if (one->is_named != other->is_named) return one->is_named;
-  return one->exported > other->exported;
+// What the operator named, then what lies in the export, then what folders hold.
+int rank_of(const ExportedKey& key) {
+  if (key.is_named) return 2;
+  return key.is_in_export ? 1 : 0;
+}
+
+bool is_newer(const ExportedKey& one, const ExportedKey& other) {
+  if (rank_of(one) != rank_of(other)) return rank_of(one) > rank_of(other);
+  return !other.exported.empty() && one.exported > other.exported;
+}
+
+// A key that was named and the export's own, which is newer by nature: one is wrong.
+bool contradict(const ExportedKey& one, const ExportedKey& other) {
+  return one.text != other.text &&
+         (one.is_named ? other.is_in_export : one.is_in_export && other.is_named);
+}
+
+// Whether `one` may be taken although `other` is there.
+bool outdoes(const ExportedKey& one, const ExportedKey& other) {
+  return one.text == other.text || (is_newer(one, other) && !contradict(one, other));
 }
 
 base::Error cannot_tell(const ExportedKey& one, const ExportedKey& other) {
-  return base::Error(base::ErrorCode::kRefused,
-                     "there are two keys of the VM, and nothing says which is newer")
-      .at("file", other.path.string())
-      .at("file", one.path.string())
-      .next("name the right one with --protection-key FILE, or keep it alone");
+  const bool is_contradiction = contradict(one, other);
+  base::Error error(base::ErrorCode::kRefused,
+                    is_contradiction
+                        ? "the protection key that is named is another than the one in "
+                          "the export"
+                        : "there are two keys of the VM, and nothing says which is "
+                          "newer");
+  error.at("file", other.path.string()).at("file", one.path.string());
+  if (is_contradiction) {
+    return std::move(error).next(
+        "leave --protection-key out, and the export's own is taken; or export the VM "
+        "again");
+  }
+  return std::move(error).next(
+      "name the right one with --protection-key FILE, or keep it alone");
 }
 
 using Place = std::pair<bool, std::size_t>;  // For keys alone; place in the list.
+using Candidates = std::vector<const ExportedKey*>;
+
+/// Of keys for one recipient the one that outdoes all others.
+/// errors  kRefused: there is none.
+base::Result<const ExportedKey*> best_of(const Candidates& keys) {
+  const auto outdoes_all = [&](const ExportedKey* key) {
+    return std::ranges::all_of(
+        keys, [&](const ExportedKey* other) { return outdoes(*key, *other); });
+  };
+  const auto best = std::ranges::find_if(keys, outdoes_all);
+  if (best != keys.end()) return *best;
+  const ExportedKey* newest = keys.front();
+  for (const ExportedKey* key : keys) {
+    if (is_newer(*key, *newest)) newest = key;
+  }
+  const auto rival = std::ranges::find_if(
+      keys, [&](const ExportedKey* key) { return !outdoes(*newest, *key); });
+  return cannot_tell(*newest, **rival);
+}
 
 /// The best for each recipient, in the order in which the repository names them.
 class BestKeys {
@@ -149,20 +196,23 @@ class BestKeys {
       : repository_(repository) {}
 
   /// `keys` of one name.
-  base::Status choose(std::vector<const ExportedKey*> keys) {
-    std::ranges::stable_sort(keys, comes_before);
+  base::Status choose(const Candidates& keys) {
+    std::map<Place, Candidates> usable;
+    Candidates good;
     for (const ExportedKey* key : keys) {
-      auto fault = fault_of(*key, repository_);
-      if (fault && best_.empty()) return std::move(*fault);
-      if (fault) continue;
+      if (fault_of(*key, repository_)) continue;
+      good.push_back(key);
       std::size_t place = 0;
       const bool is_for_keys_alone =
           list_with(repository_, key->wrapped_to, place) == &repository_.key_recipients;
-      const auto [known, is_first] =
-          best_.try_emplace(Place{is_for_keys_alone, place}, key);
-      const ExportedKey& best = *known->second;
-      if (is_first || comes_before(&best, key) || best.text == key->text) continue;
-      return cannot_tell(best, *key);
+      usable[Place{is_for_keys_alone, place}].push_back(key);
+    }
+    for (const ExportedKey* key : keys) {
+      auto fault = fault_of(*key, repository_);
+      if (fault && !is_made_good(*key, good)) return std::move(*fault);
+    }
+    for (const auto& [place, candidates] : usable) {
+      ASSIGN_OR_RETURN(best_[place], best_of(candidates));
     }
     return base::Done{};
   }
@@ -170,6 +220,16 @@ class BestKeys {
   void take(const char* usage, ChosenKeys& chosen) const;
 
  private:
+  // A key of no use does no harm beside a good one of the same export, or a newer one.
+  // One that the operator named is meant.
+  static bool is_made_good(const ExportedKey& bad, const Candidates& good) {
+    return !bad.is_named && std::ranges::any_of(good, [&](const ExportedKey* key) {
+      const bool is_of_same_export =
+          rank_of(*key) == rank_of(bad) && key->exported == bad.exported;
+      return is_of_same_export || is_newer(*key, bad);
+    });
+  }
+
   const archive::RepositoryDocument& repository_;
   std::map<Place, const ExportedKey*> best_;
 };
@@ -214,6 +274,15 @@ base::Result<std::vector<ExportedKey>> read_exported_keys(
     for (const fs::path& file : files) {
       if (vm::is_exported_key(file)) keys.push_back(read_key(file, false));
     }
+  }
+  return keys;
+}
+
+std::vector<ExportedKey> read_keys_in_export(const std::vector<fs::path>& files) {
+  std::vector<ExportedKey> keys;
+  for (const fs::path& file : files) {
+    keys.push_back(read_key(file, false));
+    keys.back().is_in_export = true;
   }
   return keys;
 }

@@ -21,10 +21,11 @@ struct ExportedKey {
   std::filesystem::path path;
   std::string name;   ///< "7fb16fe7-…" (a VM's id, lower case), or any; may be empty.
   unsigned size = 0;  ///< Bits, after the name: 256 of "…_256.json"; 0: not said.
-  std::string exported;    ///< The folder "20250722192116" it lies in; may be empty.
-  bool is_named = false;   ///< By the operator, not found in a folder.
-  std::string text;        ///< Its bytes, as they are stored.
-  keyvault::KeyJson json;  ///< Unless it is refused.
+  std::string exported;       ///< The folder "20250722192116" it lies in; may be empty.
+  bool is_named = false;      ///< By the operator, not found in a folder.
+  bool is_in_export = false;  ///< Among the VM's own files.
+  std::string text;           ///< Its bytes, as they are stored.
+  keyvault::KeyJson json;     ///< Unless it is refused.
   archive::RecipientId wrapped_to;     ///< Unless it is refused.
   std::optional<base::Error> refused;  ///< Why it is no wrapped key.
 };
@@ -35,6 +36,10 @@ struct ExportedKey {
 ///         10,000 files.  kIo.
 base::Result<std::vector<ExportedKey>> read_exported_keys(
     const std::vector<std::filesystem::path>& given);
+
+/// Key files that lie among a VM's own, whole or not.
+std::vector<ExportedKey> read_keys_in_export(
+    const std::vector<std::filesystem::path>& files);
 
 /// Whether the file's name makes it the key of this VM.
 bool is_key_of(const ExportedKey& key, const std::string& vm_id);
@@ -58,11 +63,13 @@ struct ChosenKeys {
 };
 
 /// The newest key of the VM for each recipient, in the recipients' order, then the
-/// attestation root key the same way. One that the operator named comes before what was
-/// found; one that is of no use does no harm if a newer one of the same name is.
+/// attestation root key the same way. What lies in the export is newer than what is in
+/// a folder, which goes by its dates; one that the operator named comes before both,
+/// and must be the export's own if that has one. A key of no use does no harm beside a
+/// good one of the same export, or a newer one.
 /// errors  kRefused: a key of this VM is wrapped to no recipient of the repository, is
-///         no AES-256 key, or was not wrapped at all; or two differ and nothing says
-///         which is newer; names the file.
+///         no AES-256 key, or was not wrapped at all; two differ and nothing says which
+///         is newer; one that was named contradicts the export's. Names the files.
 base::Result<ChosenKeys> choose_keys(const std::vector<ExportedKey>& keys,
                                      const std::string& vm_id,
                                      const archive::RepositoryDocument& repository);

@@ -44,13 +44,13 @@ class ExportCheck {
   const vm::InspectedFile& file(std::size_t at) const { return scene_.found.files[at]; }
 
   void note(const base::Error& error) {
+    // Whole paths: keys of several exports have one name.
     std::string words;
     for (const base::Error::Place& place : error.places()) {
-      if (place.kind == "file") {
-        words += fs::path(place.name).filename().string() + ": ";
-      }
+      if (place.kind != "file") continue;
+      words += (words.empty() ? "" : ", ") + place.name;
     }
-    words += error.what();
+    words += (words.empty() ? "" : ": ") + error.what();
     if (!error.cause().empty()) words += " (" + error.cause() + ")";
     for (const std::string& step : error.next_steps()) words += "; " + step;
     reasons_.push_back(std::move(words));

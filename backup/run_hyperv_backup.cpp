@@ -176,8 +176,7 @@ class HypervRun {
       outcome_.warnings.push_back(scene.found.files[at].path.string() +
                                   " belongs to no VM here and is not stored");
     }
-    ASSIGN_OR_RETURN(scene.keys, read_exported_keys(keys));
-    for (ExportedKey& key : scene.keys) key.is_named = false;
+    scene.keys = read_keys_in_export(keys);
     scene.keys.insert(scene.keys.end(), given_keys_.begin(), given_keys_.end());
     return base::Done{};
   }

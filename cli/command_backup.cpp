@@ -215,7 +215,7 @@ const Command kBackup{
         "cluster; the verdict says so.\n",
     .examples =
         "  sealift backup web-01 db-01 --repo /mnt/backup\n"
-        "  sealift backup --hyperv-export /mnt/inbox --protection-key /mnt/keys\n",
+        "  sealift backup --hyperv-export /mnt/inbox\n",
     .arguments = {.least = 0, .most = kAnyNumber},
     .add_options = add_options,
     .run = run,

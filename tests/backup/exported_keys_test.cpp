@@ -72,6 +72,8 @@ TEST_CASE("a key is named by its file", "[backup]") {
   CHECK(key.name == kVm);
   CHECK(key.size == 256);
   CHECK(key.exported == "20250722192116");
+  // The folder nearest to the file is the export's.
+  CHECK(named("20010101000000/20250722192116/AES/a.json").exported == "20250722192116");
   CHECK(key.is_named);
   CHECK_FALSE(key.refused);
   CHECK(is_key_of(key, kVm));
@@ -130,6 +132,68 @@ TEST_CASE("what the operator names comes first, and two alike are none", "[backu
         "there are two keys of the VM, and nothing says which is newer");
   keys.front().text = keys.back().text;
   CHECK(choose_keys(keys, kVm, repository()));
+}
+
+TEST_CASE("what lies in the export comes before what lies in folders", "[backup]") {
+  KeyScene scene;
+  const std::string file = std::string("AES/") + kVm + "_256.json";
+  scene.write("export/Keys/1/" + file);
+  scene.write("keys/20250722192116/" + file);
+  const auto own = read_keys_in_export({scene.path("export/Keys/1/" + file)});
+  CHECK_FALSE(own.front().is_named);
+  auto keys = read_exported_keys({scene.path("keys")}).value();
+  keys.insert(keys.end(), own.begin(), own.end());
+  CHECK(choose_keys(keys, kVm, repository()).value().files.front().text ==
+        own.front().text);
+  // A bad one there is not mended by an older one.
+  scene.write("export/Keys/1/" + file, 2);
+  keys.back() = read_keys_in_export({scene.path("export/Keys/1/" + file)}).front();
+  CHECK_FALSE(choose_keys(keys, kVm, repository()));
+  // A good one beside it is of the same export.
+  scene.write("export/Keys/2/" + file);
+  keys.push_back(read_keys_in_export({scene.path("export/Keys/2/" + file)}).front());
+  CHECK(choose_keys(keys, kVm, repository()).value().files.front().text ==
+        keys.back().text);
+}
+
+TEST_CASE("a key that is named must be the one in the export", "[backup]") {
+  KeyScene scene;
+  const std::string file = std::string(kVm) + "_256.json";
+  scene.write("export/" + file);
+  scene.write("named/" + file);
+  auto keys = read_keys_in_export({scene.path("export/" + file)});
+  keys.push_back(read_exported_keys({scene.path("named/" + file)}).value().front());
+  const auto chosen = choose_keys(keys, kVm, repository());
+  REQUIRE_FALSE(chosen);
+  CHECK(chosen.error().what() ==
+        "the protection key that is named is another than the one in the export");
+  std::vector<std::string> places;
+  for (const auto& place : chosen.error().places()) places.push_back(place.name);
+  CHECK(places == std::vector<std::string>{scene.path("export/" + file).string(),
+                                           scene.path("named/" + file).string()});
+  keys.back().text = keys.front().text;
+  CHECK(choose_keys(keys, kVm, repository()));
+  // For another recipient it contradicts nothing.
+  scene.write("named/" + file, 0);
+  keys.back() = read_exported_keys({scene.path("named/" + file)}).value().front();
+  CHECK(choose_keys(keys, kVm, repository()).value().files.size() == 2);
+  // One that is named is meant: of no use, it is refused.
+  scene.write("named/" + file, 2);
+  keys.back() = read_exported_keys({scene.path("named/" + file)}).value().front();
+  CHECK_FALSE(choose_keys(keys, kVm, repository()));
+}
+
+TEST_CASE("a key with a date is not newer than one without", "[backup]") {
+  KeyScene scene;
+  const std::string file = std::string(kVm) + "_256.json";
+  scene.write("20250722192116/" + file);
+  scene.write("undated/" + file);
+  const auto chosen = scene.choose();
+  REQUIRE_FALSE(chosen);
+  CHECK(chosen.error().places().size() == 2);
+  // A copy of it is no other key.
+  scene.text("undated/" + file, scene.read().front().text);
+  CHECK(scene.choose());
 }
 
 TEST_CASE("an old key of no use does no harm", "[backup]") {
