@@ -49,7 +49,7 @@ base::Result<ExitStatus> run_reveal(const Session& session, const Values& values
   }
   ASSIGN_OR_RETURN(const keyvault::Secret text,
                    keyvault::read_secret_file(file, kFileLimit,
-                                              keyvault::SecretFilePlace::kAnywhere));
+                                              keyvault::SecretFilePlace::kRegular));
   auto json = keyvault::parse_key_json(text.view());
   if (!json) return std::move(json).error().at("file", file);
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));

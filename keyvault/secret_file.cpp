@@ -26,7 +26,9 @@ base::Error file_error(int error_number, std::string what,
 
 base::Result<base::FileDescriptor> open_file(const std::filesystem::path& path,
                                              SecretFilePlace place) {
-  const int extra = place == SecretFilePlace::kPrivate ? O_NOFOLLOW | O_NONBLOCK : 0;
+  // Without it, opening a pipe waits for a writer.
+  int extra = place == SecretFilePlace::kAnywhere ? 0 : O_NONBLOCK;
+  if (place == SecretFilePlace::kPrivate) extra |= O_NOFOLLOW;
   base::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | extra));
   if (!file) {
     const int reason = errno;
@@ -46,10 +48,10 @@ base::Result<base::FileDescriptor> open_file(const std::filesystem::path& path,
   }
   if (place == SecretFilePlace::kPrivate) {
     RETURN_IF_ERROR(check_private(path, found));
-    if (!S_ISREG(found.st_mode)) {
-      return base::Error(base::ErrorCode::kRefused, "not a regular file")
-          .at("file", path.string());
-    }
+  }
+  if (place != SecretFilePlace::kAnywhere && !S_ISREG(found.st_mode)) {
+    return base::Error(base::ErrorCode::kRefused, "not a regular file")
+        .at("file", path.string());
   }
   return file;
 }

@@ -11,6 +11,7 @@ namespace sealift::keyvault {
 /// Where the operator may have put a secret file.
 enum class SecretFilePlace {
   kAnywhere,  ///< Named by the operator: a pipe, a device or a symlink will do.
+  kRegular,   ///< Named by the operator or found: a regular file, or a symlink to one.
   kPrivate,  ///< A regular file, no symlink, that its owner (this user) alone can read.
 };
 

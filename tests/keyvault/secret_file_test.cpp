@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 
 #include "tests/keyvault/vectors.h"
@@ -79,14 +80,26 @@ TEST_CASE("a private secret file behind a symlink is refused", "[keyvault]") {
   REQUIRE(::symlink(path.c_str(), link.c_str()) == 0);
   CHECK(refusal_of(link, SecretFilePlace::kPrivate) == ErrorCode::kRefused);
   CHECK(read_secret_file(link, 100, SecretFilePlace::kAnywhere)->size() == 3);
+  CHECK(read_secret_file(link, 100, SecretFilePlace::kRegular)->size() == 3);
 }
 
-TEST_CASE("a private secret file that is a pipe is refused, not waited for",
-          "[keyvault]") {
+TEST_CASE("a secret file that is a pipe is refused, not waited for", "[keyvault]") {
   const Scratch scratch;
   const std::string path = (scratch.folder.path() / "pipe").string();
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   CHECK(refusal_of(path, SecretFilePlace::kPrivate) == ErrorCode::kRefused);
+  CHECK(refusal_of(path, SecretFilePlace::kRegular) == ErrorCode::kRefused);
+}
+
+TEST_CASE("a passphrase may come through a pipe", "[keyvault]") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  REQUIRE(::write(ends[1], "word\n", 5) == 5);
+  ::close(ends[1]);
+  const auto passphrase = read_passphrase_file("/dev/fd/" + std::to_string(ends[0]));
+  ::close(ends[0]);
+  REQUIRE(passphrase);
+  CHECK(base::as_text(passphrase->view()) == "word");
 }
 
 TEST_CASE("a folder is no secret file", "[keyvault]") {
