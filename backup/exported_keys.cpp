@@ -57,8 +57,19 @@ base::Status read_content(ExportedKey& key) {
   // It may be a key in plain text, which is refused and must leave no copy.
   ASSIGN_OR_RETURN(const keyvault::Secret text,
                    keyvault::read_secret_file(key.path, kKeyLimit,
-                                              keyvault::SecretFilePlace::kAnywhere));
-  ASSIGN_OR_RETURN(key.json, keyvault::parse_key_json(text.view()));
+                                              keyvault::SecretFilePlace::kRegular));
+  if (base::as_text(text.view()).find("-----BEGIN ") != std::string_view::npos) {
+    return base::Error(base::ErrorCode::kRefused,
+                       "it is a PEM file, not a wrapped key; a private key is never "
+                       "given here")
+        .next("name the .json file that Export-MocKey wrote, or the folder it lies in");
+  }
+  auto parsed = keyvault::parse_key_json(text.view());
+  if (!parsed && parsed.error().code() == base::ErrorCode::kCorrupt) {
+    return std::move(parsed).error().next(
+        "the file is cut off, or no key: copy it again, or export the key again");
+  }
+  ASSIGN_OR_RETURN(key.json, std::move(parsed));
   auto wrapping_key = keyvault::Recipient::parse_pkcs1(key.json.wrapping_key_pkcs1);
   if (!wrapping_key) {
     return base::Error(base::ErrorCode::kCorrupt,
@@ -218,6 +229,10 @@ class BestKeys {
   }
 
   void take(const char* usage, ChosenKeys& chosen) const;
+  bool has_assumed() const {
+    return std::ranges::any_of(
+        best_, [](const auto& best) { return best.second->is_assumed; });
+  }
 
  private:
   // A key of no use does no harm beside a good one of the same export, or a newer one.
@@ -321,6 +336,7 @@ base::Result<ChosenKeys> choose_keys(const std::vector<ExportedKey>& keys,
       keys, [](const ExportedKey& key) { return key.name == kAttestationRootKey; }));
   ChosenKeys chosen;
   chosen.has_vm_key = !own.empty();
+  chosen.is_assumed = of_vm.has_assumed();
   of_vm.take("guest-state", chosen);
   of_root.take("attestation-root", chosen);
   if (!root) {

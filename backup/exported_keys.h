@@ -24,16 +24,17 @@ struct ExportedKey {
   std::string exported;       ///< The folder "20250722192116" it lies in; may be empty.
   bool is_named = false;      ///< By the operator, not found in a folder.
   bool is_in_export = false;  ///< Among the VM's own files.
+  bool is_assumed = false;    ///< Its file's name does not say whose it is.
   std::string text;           ///< Its bytes, as they are stored.
   keyvault::KeyJson json;     ///< Unless it is refused.
   archive::RecipientId wrapped_to;     ///< Unless it is refused.
   std::optional<base::Error> refused;  ///< Why it is no wrapped key.
 };
 
-/// Of each of `given`: the file, or every .json file in the folder and below that has
-/// the form of an exported key.
-/// errors  kNotFound: it is not there, or there is no key in it.  kRefused: more than
-///         10,000 files.  kIo.
+/// Of each of `given`: the file, or every .json file in the folder and below that is
+/// named as an exported key or has its form.
+/// errors  kNotFound: it is not there, or no .json file is.  kRefused, kIo: as
+///         vm::list_key_files().
 base::Result<std::vector<ExportedKey>> read_exported_keys(
     const std::vector<std::filesystem::path>& given);
 
@@ -59,6 +60,7 @@ std::vector<std::string> names_of_other_keys(const std::vector<ExportedKey>& key
 struct ChosenKeys {
   std::vector<archive::ProtectionKeyFile> files;
   bool has_vm_key = false;  ///< One at least is the VM's own.
+  bool is_assumed = false;  ///< Of one of those that only its being given says.
   std::vector<std::string> warnings;
 };
 

@@ -36,11 +36,14 @@ archive::Verdict key_verdict(const vm::Vmgs* state, const ChosenKeys& keys) {
   if (!needs_key(state)) {
     return {"protection-key", "complete", "kept, though the guest state needs none"};
   }
-  return {
-      "protection-key", "complete",
-      std::string("plausible: the file is named after the VM, has the size of an "
-                  "AES-256 key, and is wrapped to a recipient of the repository; ") +
-          kNotProvable};
+  const std::string whose =
+      keys.is_assumed ? "assumed: the file's name does not say whose key it is; it "
+                      : "plausible: the file is named after the VM, ";
+  return {"protection-key", "complete",
+          whose +
+              "has the size of an AES-256 key, and is wrapped to a recipient of the "
+              "repository; " +
+              kNotProvable};
 }
 
 archive::Verdict file_verdict(const vm::InspectedFile& file, const std::string& name) {

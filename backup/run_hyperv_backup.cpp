@@ -214,6 +214,7 @@ class HypervRun {
                                   "taken for " +
                                   vms.front().name);
       key.name = vms.front().id;
+      key.is_assumed = true;
     }
     return base::Done{};
   }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/byte_count.h"
+#include "base/uuid.h"
 #include "keyvault/field_text.h"
 #include "keyvault/protection_key.h"
 
@@ -19,8 +20,25 @@ constexpr std::string_view kVhdxBegins = "vhdxfile";
 constexpr std::string_view kStorageBegins = "\x14\x20\x28\x01";
 constexpr std::string_view kKeyJsonHolds = "\"private-key-wrapping-info\"";
 constexpr std::uint64_t kLargestKeyJson = base::kMiB;
-constexpr std::size_t kMostFiles = 10'000;
 constexpr int kDeepest = 16;
+
+/// What is looked for below a folder.
+struct Search {
+  std::size_t most_files;
+  const char* too_many;  ///< "it holds more than 10,000 files".
+  const char* no_such;   ///< What a folder is not that is larger.
+  const char* smaller;   ///< What to name in its place.
+  const char* none;      ///< Nothing was found.
+};
+constexpr Search kExportFiles{10'000, "it holds more than 10,000 files",
+                              "the folder is no Hyper-V export",
+                              "name the folder of one VM, or of a few",
+                              "no file of a Hyper-V VM lies in the folder"};
+// Years of nightly exports of every key.
+constexpr Search kKeyFiles{1'000'000, "it holds more than 1,000,000 files",
+                           "the folder is too large to look for keys in",
+                           "name the folder that the keys were exported to",
+                           "no exported key lies in the folder"};
 
 class Facts {
  public:
@@ -194,6 +212,9 @@ bool is_key_json(const base::ByteSource& file) {
 }
 
 base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
+  if (file.size() > kLargestKeyJson) {
+    return base::Error(base::ErrorCode::kCorrupt, "too long for a key JSON");
+  }
   ASSIGN_OR_RETURN(const base::Bytes text,
                    file.read(0, static_cast<std::size_t>(file.size())));
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
@@ -234,7 +255,9 @@ base::Result<bool> has_mark_of_vmgs(const base::ByteSource& file) {
   return false;
 }
 
-base::Result<InspectedFile> inspect(const base::ByteSource& file) {
+base::Result<InspectedFile> inspect(const fs::path& path,
+                                    const base::ByteSource& file) {
+  if (is_named_as_key(path)) return of_key_json(file);
   const std::size_t size = std::min<std::uint64_t>(file.size(), kVhdxBegins.size());
   ASSIGN_OR_RETURN(const base::Bytes begin, file.read(0, size));
   const std::string_view text = base::as_text(begin);
@@ -255,7 +278,17 @@ base::Result<InspectedFile> inspect(const base::ByteSource& file) {
 
 }  // namespace
 
+bool is_named_as_key(const fs::path& path) {
+  if (lower_case(path.extension().string()) != ".json") return false;
+  const std::string stem = path.stem().string();
+  const std::size_t split = stem.rfind('_');
+  if (split == std::string::npos || split + 1 == stem.size()) return false;
+  return stem.find_first_not_of("0123456789", split + 1) == std::string::npos &&
+         base::Uuid::is_uuid(stem.substr(0, split));
+}
+
 bool is_exported_key(const fs::path& path) {
+  if (is_named_as_key(path)) return true;
   const auto file = base::open_bytes(path);
   return file && is_key_json(*file.value());
 }
@@ -272,7 +305,7 @@ bool is_one(const fs::path& path) {
 }
 
 base::Result<std::vector<fs::path>> list_files(
-    const fs::path& folder, const char* none,
+    const fs::path& folder, const Search& search,
     const std::function<bool(const fs::path&)>& is_wanted) {
   std::vector<fs::path> found;
   std::error_code failure;
@@ -281,12 +314,12 @@ base::Result<std::vector<fs::path>> list_files(
   for (auto entry = fs::recursive_directory_iterator(folder, failure);
        !failure && entry != fs::recursive_directory_iterator();
        entry.increment(failure)) {
-    if (++seen > kMostFiles || entry.depth() > kDeepest) {
-      return base::Error(base::ErrorCode::kRefused, "the folder is no Hyper-V export")
+    if (++seen > search.most_files || entry.depth() > kDeepest) {
+      return base::Error(base::ErrorCode::kRefused, search.no_such)
           .at("folder", folder.string())
-          .because(seen > kMostFiles ? "it holds more than 10,000 files"
-                                     : "its folders lie more than 16 deep")
-          .next("name the folder of one VM, or of a few");
+          .because(seen > search.most_files ? search.too_many
+                                            : "its folders lie more than 16 deep")
+          .next(search.smaller);
     }
     if (entry->is_regular_file(failure) && is_wanted(entry->path())) {
       found.push_back(entry->path());
@@ -298,7 +331,7 @@ base::Result<std::vector<fs::path>> list_files(
         .because(failure.message());
   }
   if (found.empty()) {
-    return base::Error(base::ErrorCode::kNotFound, none)
+    return base::Error(base::ErrorCode::kNotFound, search.none)
         .at("folder", folder.string())
         .next("is it the right folder, and is the share mounted?");
   }
@@ -312,7 +345,7 @@ base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
   ASSIGN_OR_RETURN(const FileStamp stamp, stamp_of(path));
   ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file,
                    base::open_bytes(path));
-  auto inspected = inspect(*file);
+  auto inspected = inspect(path, *file);
   if (!inspected) return std::move(inspected).error().at("file", path.string());
   inspected->path = path;
   inspected->stamp = stamp;
@@ -332,20 +365,20 @@ InspectedFile inspect_or_refuse(const fs::path& path) {
   if (inspected) return std::move(inspected).value();
   InspectedFile refused;
   refused.path = path;
-  refused.type = "refused";
+  refused.type = is_named_as_key(path) ? "wrapped-key" : "refused";
+  if (const auto stamp = stamp_of(path)) refused.stamp = stamp.value();
   refused.refused = std::move(inspected).error();
   return refused;
 }
 
 base::Result<std::vector<fs::path>> list_hyperv_files(const fs::path& folder) {
-  return list_files(folder, "no file of a Hyper-V VM lies in the folder", is_one);
+  return list_files(folder, kExportFiles, is_one);
 }
 
 base::Result<std::vector<fs::path>> list_key_files(const fs::path& folder) {
-  return list_files(folder, "no exported key lies in the folder",
-                    [](const fs::path& path) {
-                      return lower_case(path.extension().string()) == ".json";
-                    });
+  return list_files(folder, kKeyFiles, [](const fs::path& path) {
+    return lower_case(path.extension().string()) == ".json";
+  });
 }
 
 }  // namespace sealift::vm

@@ -33,7 +33,8 @@ struct InspectedFile {
   std::filesystem::path path;
   FileStamp stamp;   ///< Taken before it was read.
   std::string type;  ///< "hyperv-configuration", "hyperv-runtime-state", "vmgs",
-                     ///< "vhdx", "wrapped-key", "refused".
+                     ///< "vhdx", "wrapped-key" (by its name one, if it is refused),
+                     ///< "refused".
   std::vector<FileFact> facts;  ///< Never a secret.
   std::variant<std::monostate, HypervConfiguration, SavedState, Vmgs, Vhdx> content;
   std::optional<base::Error> refused;  ///< Why it could not be read.
@@ -60,11 +61,15 @@ std::string lower_case(std::string_view text);
 base::Result<std::vector<std::filesystem::path>> list_hyperv_files(
     const std::filesystem::path& folder);
 
-/// Whether a file has the form of an exported key, whole or not.
+/// Whether a file is named as the key of a VM, "VM-id_256.json", of any number of bits.
+bool is_named_as_key(const std::filesystem::path& path);
+
+/// Whether a file is an exported key: named as one, whatever it holds, or of its form.
 bool is_exported_key(const std::filesystem::path& path);
 
 /// Every .json file below `folder`, whatever it holds.
-/// errors  as list_hyperv_files().
+/// errors  kNotFound: none.  kRefused: more than 1,000,000 files, or folders more than
+///         16 deep.  kIo.
 base::Result<std::vector<std::filesystem::path>> list_key_files(
     const std::filesystem::path& folder);
 

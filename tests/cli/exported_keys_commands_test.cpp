@@ -1,0 +1,153 @@
+// Keys that an Azure Local cluster exported, through the commands that read them. What
+// the exports are made by reads docs/format alone: tests/integration/hyperv_export.py.
+#include <sys/stat.h>
+
+#include "base/strict_json.h"
+#include "base/subprocess.h"
+#include "keyvault/protection_key.h"
+#include "tests/cli/command_line.h"
+
+namespace sealift::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kId = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42";
+constexpr const char* kFile = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42_256.json";
+constexpr const char* kOther = "1f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a43";
+
+/// A host with a repository that knows key-1, and an export of one VM without disks.
+class KeyScene {
+ public:
+  KeyScene() {
+    host.make_repository();
+    fs::create_directory(host.path("export"));
+    const auto made = base::run_program(
+        {"/usr/bin/python3", SEALIFT_SOURCE_DIR "/tests/integration/hyperv_export.py",
+         "vm", host.path("export"), "--id", kId, "--name", "payroll", "--state",
+         "gsp-key"},
+        std::chrono::seconds(60));
+    REQUIRE(made);
+    INFO(made->error_output);
+    REQUIRE(made->exit_status == 0);
+  }
+
+  static std::string key(std::size_t size = 32) {
+    const auto secret =
+        keyvault::Secret::copy_of(base::Bytes(size, std::byte{7})).value();
+    return keyvault::wrap_protection_key(secret,
+                                         CommandLine::recovery_key(1).recipient())
+        .value();
+  }
+
+  std::string write(const std::string& name, const std::string& text = key()) const {
+    fs::create_directories(fs::path(host.path(name)).parent_path());
+    host.write(name, text);
+    return host.path(name);
+  }
+
+  /// sealift-export.json of a folder, whose inventory has this VM.
+  void write_document(const std::string& folder, const std::string& vm_id) const {
+    write(folder + "/sealift-export.json",
+          base::Json{{"format", 1},
+                     {"cluster", "hq"},
+                     {"host", "NODE-1"},
+                     {"host_build", "26100"},
+                     {"created", "2026-11-27T20:15:07Z"},
+                     {"vms", base::Json::array()},
+                     {"inventory",
+                      {{{"id", vm_id},
+                        {"name", "payroll"},
+                        {"guest_state_isolation_type", "TrustedLaunch"},
+                        {"has_key", true}}}},
+                     {"files", base::Json::array()}}
+              .dump());
+  }
+
+  Outcome back_up(const std::string& protection_key = "") {
+    std::vector<std::string> words{"backup", "--hyperv-export", host.path("export")};
+    if (!protection_key.empty()) {
+      words.insert(words.end(), {"--protection-key", protection_key});
+    }
+    return host.run(words);
+  }
+
+  base::Json escrow(const std::string& folder, int status = 0) {
+    const Outcome done = host.run({"keyvault", "escrow", host.path(folder), "--json"});
+    CAPTURE(done.error, done.output);
+    REQUIRE(done.status == status);
+    return base::Json::parse(done.output);
+  }
+
+  CommandLine host;
+};
+
+}  // namespace
+
+TEST_CASE("the key in the export is taken, whatever old ones a folder has", "[cli]") {
+  KeyScene scene;
+  scene.write(std::string("export/Keys/1/AES/") + kFile);
+  const std::string old = scene.write(std::string("keys/20200101000000/AES/") + kFile);
+  const Outcome taken = scene.back_up(scene.host.path("keys"));
+  CAPTURE(taken.error);
+  REQUIRE(taken.status == 0);
+  REQUIRE(scene.host
+              .run({"restore", "payroll", "--identity", scene.host.path("key-1.pem"),
+                    "--to-directory", scene.host.path("back")})
+              .status == 0);
+  CHECK(scene.host.read("back/protection-key.json") ==
+        scene.host.read(std::string("export/Keys/1/AES/") + kFile));
+  const Outcome refused = scene.back_up(old);
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("is another than the one in the export"));
+  CHECK_THAT(refused.error, Contains(old));
+  CHECK_THAT(refused.error,
+             Contains(scene.host.path(std::string("export/Keys/1/AES/") + kFile)));
+}
+
+TEST_CASE("of two keys of one name a refusal has both paths", "[cli]") {
+  KeyScene scene;
+  const std::string dated = scene.write(std::string("keys/20200101000000/") + kFile);
+  const std::string undated = scene.write(std::string("keys/a/") + kFile);
+  const Outcome refused = scene.back_up(scene.host.path("keys"));
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("nothing says which is newer"));
+  CHECK_THAT(refused.error, Contains(dated));
+  CHECK_THAT(refused.error, Contains(undated));
+}
+
+TEST_CASE("a key whose file does not say the VM is said to be assumed", "[cli]") {
+  KeyScene scene;
+  const Outcome taken = scene.back_up(scene.write("mykey.json"));
+  CAPTURE(taken.error);
+  REQUIRE(taken.status == 0);
+  CHECK_THAT(taken.error, Contains("is taken for payroll"));
+  const Outcome shown = scene.host.run({"show", "payroll"});
+  CHECK_THAT(shown.output,
+             Contains("assumed: the file's name does not say whose key it is"));
+  CHECK_THAT(shown.output, !Contains("named after"));
+  REQUIRE(scene.back_up(scene.write(kFile)).status == 0);
+  CHECK_THAT(scene.host.run({"show", "payroll"}).output,
+             Contains("plausible: the file is named after the VM"));
+}
+
+TEST_CASE("a folder of keys may hold many files", "[cli]") {
+  KeyScene scene;
+  scene.write(std::string("keys/") + kFile);
+  for (int n = 0; n < 10'001; ++n) {
+    scene.host.write("keys/" + std::to_string(n) + ".txt", "");
+  }
+  CHECK(scene.escrow("keys").at("keys").size() == 1);
+  CHECK(scene.back_up(scene.host.path("keys")).status == 0);
+  std::string deep = "deep";
+  for (int n = 0; n < 18; ++n) deep += "/d";
+  scene.write(deep + "/a.json", "{}");
+  const Outcome refused =
+      scene.host.run({"keyvault", "escrow", scene.host.path("deep")});
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("too large to look for keys in"));
+  CHECK_THAT(refused.error, !Contains("Hyper-V"));
+}
+
+}  // namespace sealift::cli
