@@ -15,53 +15,138 @@ namespace {
 
 namespace fs = std::filesystem;
 
-base::Result<EscrowedKey> keep(const ExportedKey& key,
-                               const archive::RepositoryDocument& repository,
-                               keyvault::KeyVault& vault) {
-  EscrowedKey kept{key.path, key.name, EscrowState::kRefused, ""};
-  if (key.refused) {
-    kept.reason = key.refused->what();
-    return kept;
+constexpr unsigned kVmKeyBits = 256;
+constexpr unsigned kRootKeyBits = 4096;
+
+std::string words_of(const base::Error& error) {
+  return error.what() + (error.cause().empty() ? "" : ": " + error.cause());
+}
+
+// What the exports at and below `folder` say of themselves.
+class Documents {
+ public:
+  // "inbox/" ends in an empty name, which no file's folder has.
+  explicit Documents(const fs::path& folder)
+      : folder_(folder.has_filename() ? folder : folder.parent_path()) {
+    look_at(folder_);
+    std::error_code failure;
+    for (auto entry = fs::directory_iterator(folder_, failure);
+         !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
+      if (entry->symlink_status(failure).type() == fs::file_type::directory) {
+        look_at(entry->path());
+      }
+    }
+    std::ranges::sort(bad_, {}, &BadInventory::file);
   }
+
+  bool is_empty() const { return read_.empty(); }
+  std::vector<BadInventory> take_bad() { return std::move(bad_); }
+
+  /// The newest of each cluster.
+  std::vector<const ExportDocument*> inventories() const {
+    std::map<std::string, const ExportDocument*> newest;
+    for (const auto& [folder, document] : read_) {
+      const ExportDocument*& known = newest[document.cluster];
+      if (known == nullptr || known->created <= document.created) known = &document;
+    }
+    std::vector<const ExportDocument*> documents;
+    documents.reserve(newest.size());
+    for (const auto& [cluster, document] : newest) documents.push_back(document);
+    return documents;
+  }
+
+  /// RFC 3339, of the export that the file lies in; empty: nothing says it.
+  std::string created(const fs::path& file) const {
+    for (fs::path place = file.parent_path(); place.has_relative_path();
+         place = place.parent_path()) {
+      const auto found = read_.find(place);
+      if (found != read_.end()) return found->second.created;
+      if (place == folder_) break;
+    }
+    return {};
+  }
+
+ private:
+  void look_at(const fs::path& folder) {
+    auto document = read_export_document(folder);
+    if (document) {
+      read_.emplace(folder, std::move(document).value());
+    } else if (document.error().code() != base::ErrorCode::kNotFound) {
+      bad_.push_back({folder / kExportDocument, words_of(document.error())});
+    }
+  }
+
+  fs::path folder_;
+  std::map<fs::path, ExportDocument> read_;
+  std::vector<BadInventory> bad_;
+};
+
+std::string digits_of(const std::string& time) {
+  std::string digits;
+  std::ranges::copy_if(time, std::back_inserter(digits),
+                       [](char c) { return c >= '0' && c <= '9'; });
+  return digits;
+}
+
+keyvault::ExportedKeyName name_of(const ExportedKey& key, const Documents& documents,
+                                  base::Timestamp now) {
+  std::string exported = key.exported;
+  if (exported.empty()) exported = digits_of(documents.created(key.path));
+  if (exported.empty()) exported = digits_of(now.text());
+  const bool is_root = key.name == kAttestationRootKey;
+  const unsigned usual = is_root ? kRootKeyBits : kVmKeyBits;
+  return {key.name, exported, is_root ? "RSA" : "AES",
+          key.name + "_" + std::to_string(key.size == 0 ? usual : key.size) + ".json"};
+}
+
+std::string why_not(const ExportedKey& key,
+                    const archive::RepositoryDocument& repository) {
+  if (key.refused) return words_of(*key.refused);
   if (!is_recipient(repository, key.wrapped_to)) {
-    kept.reason =
-        "it is wrapped to " + key.wrapped_to.hex() + ", no recipient of the repository";
-    return kept;
+    return "it is wrapped to " + key.wrapped_to.hex() +
+           ", no recipient of the repository";
   }
   if (is_other_key(key)) {
-    kept.reason =
-        "a wrapping key that was left in the key vault; remove it there "
-        "(Remove-MocKey), it is in the way of a later import";
-    return kept;
+    return "a wrapping key that was left in the key vault; remove it there "
+           "(Remove-MocKey), it is in the way of a later import";
   }
   if (!base::Uuid::is_uuid(key.name) && key.name != kAttestationRootKey) {
-    kept.reason = "its name does not say which VM it is for: VM-id_256.json";
-    return kept;
+    return "its name does not say which VM it is for: VM-id_256.json";
   }
-  auto is_new = vault.keep_exported_key(key.name, base::as_bytes(key.text));
-  if (!is_new) return std::move(is_new).error();
-  kept.state = is_new.value() ? EscrowState::kNew : EscrowState::kKnown;
-  return kept;
+  return {};
 }
 
 }  // namespace
 
 base::Result<EscrowReport> escrow_keys(const fs::path& folder,
                                        const archive::RepositoryDocument& repository,
-                                       keyvault::KeyVault& vault) {
+                                       keyvault::KeyVault& vault, base::Timestamp now) {
   EscrowReport report;
-  ASSIGN_OR_RETURN(const Inventories inventories, read_inventories(folder));
-  if (!inventories.unread.empty()) return inventories.unread.front();
-  report.has_inventory = !inventories.documents.empty();
   ASSIGN_OR_RETURN(const std::vector<ExportedKey> keys, read_exported_keys({folder}));
+  Documents documents(folder);
+  report.has_inventory = !documents.is_empty();
+  report.bad_inventories = documents.take_bad();
+  if (keys.empty() && !report.has_inventory && report.bad_inventories.empty()) {
+    return base::Error(base::ErrorCode::kNotFound, "no exported key lies in the folder")
+        .at("folder", folder.string())
+        .next("is it the right folder, and is the share mounted?");
+  }
   for (const ExportedKey& key : keys) {
-    ASSIGN_OR_RETURN(EscrowedKey kept, keep(key, repository, vault));
-    report.keys.push_back(std::move(kept));
+    EscrowedKey escrowed{
+        key.path, key.name, EscrowState::kRefused, why_not(key, repository), {}};
+    if (escrowed.reason.empty()) {
+      ASSIGN_OR_RETURN(escrowed.kept,
+                       vault.keep_exported_key(name_of(key, documents, now),
+                                               base::as_bytes(key.text)));
+      const bool is_known = escrowed.kept.order == keyvault::KeptKey::Order::kKnown;
+      escrowed.state = is_known ? EscrowState::kKnown : EscrowState::kNew;
+    }
+    report.keys.push_back(std::move(escrowed));
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> held, vault.exported_keys());
   std::set<std::pair<std::string, std::string>> without;
-  for (const ExportDocument& document : inventories.documents) {
-    for (const InventoryVm& vm : document.inventory) {
+  for (const ExportDocument* document : documents.inventories()) {
+    for (const InventoryVm& vm : document->inventory) {
       if (!vm.is_trusted_launch || std::ranges::binary_search(held, vm.id)) continue;
       without.insert({vm.id, vm.name});
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "archive/repository_document.h"
+#include "base/timestamp.h"
 #include "keyvault/vault.h"
 
 namespace sealift::backup {
@@ -16,7 +17,14 @@ struct EscrowedKey {
   std::filesystem::path file;
   std::string name;  ///< A VM's id, or another key's name.
   EscrowState state = EscrowState::kNew;
-  std::string reason;  ///< Why it is refused.
+  std::string reason;      ///< Why it is refused.
+  keyvault::KeptKey kept;  ///< Unless it is refused.
+};
+
+/// An inventory that cannot be read.
+struct BadInventory {
+  std::filesystem::path file;
+  std::string reason;
 };
 
 struct EscrowReport {
@@ -25,14 +33,17 @@ struct EscrowReport {
   /// kept, in the order of their ids.
   std::vector<std::string> without_key;
   bool has_inventory = false;
+  std::vector<BadInventory> bad_inventories;
 };
 
 /// Looks at every exported key below `folder`, keeps in `vault` the wrapped ones whose
 /// wrapping key is a recipient of `repository`, and asks the inventories there
 /// (sealift-export.json) which VMs have none. Files that are no keys are passed over.
-/// errors  kNotFound: there is no key.  kRefused: as list_key_files().  kIo.
+/// now  The time of a key that nothing says the time of.
+/// errors  kNotFound: there is neither a key nor an inventory.  kRefused: as
+///         list_key_files().  kIo.
 base::Result<EscrowReport> escrow_keys(const std::filesystem::path& folder,
                                        const archive::RepositoryDocument& repository,
-                                       keyvault::KeyVault& vault);
+                                       keyvault::KeyVault& vault, base::Timestamp now);
 
 }  // namespace sealift::backup

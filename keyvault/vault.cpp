@@ -153,17 +153,69 @@ base::Status KeyVault::trust(const std::string& name, const SignerPublicKey& key
   return published;
 }
 
-base::Result<bool> KeyVault::keep_exported_key(const std::string& name,
-                                               base::ByteView json) {
-  RETURN_IF_ERROR(check_name(name));
-  const fs::path place = escrow_folder(folder_) / name;
-  RETURN_IF_ERROR(filesystem_->create_directories(place, kVaultFolderMode));
-  base::Status published = base::publish(
-      *filesystem_, place / (sha256(json).hex() + ".json"), json, kVaultFileMode);
-  if (published) return true;
-  // What is there already is the same, by its name.
-  if (published.error().code() == base::ErrorCode::kBusy) return false;
-  return std::move(published).error();
+namespace {
+
+base::Result<std::vector<fs::path>> files_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code failure;
+  if (!fs::exists(folder, failure)) return files;
+  for (auto entry = fs::recursive_directory_iterator(folder, failure);
+       !failure && entry != fs::recursive_directory_iterator();
+       entry.increment(failure)) {
+    if (entry->is_regular_file(failure)) files.push_back(entry->path());
+  }
+  if (failure) {
+    return file_error(failure.value(), "cannot read a folder of the key vault", folder);
+  }
+  return files;
+}
+
+base::Result<bool> holds(const fs::path& file, base::ByteView bytes) {
+  std::error_code failure;
+  if (fs::file_size(file, failure) != bytes.size()) return false;
+  ASSIGN_OR_RETURN(const base::Bytes content, base::read_file(file, bytes.size()));
+  return std::ranges::equal(content, bytes);
+}
+
+// `kept` are files in the folders of their exports, in `place`.
+KeptKey::Order order_of(const std::string& exported, const std::vector<fs::path>& kept,
+                        const fs::path& place) {
+  auto order = KeptKey::Order::kFirst;
+  for (const fs::path& file : kept) {
+    const std::string other = file.lexically_relative(place).begin()->string();
+    if (other > exported) return KeptKey::Order::kOlder;
+    if (other < exported) order = KeptKey::Order::kNewer;
+  }
+  return order;
+}
+
+}  // namespace
+
+base::Result<KeptKey> KeyVault::keep_exported_key(const ExportedKeyName& name,
+                                                  base::ByteView json) {
+  for (const std::string* part : {&name.name, &name.exported, &name.kind, &name.file}) {
+    RETURN_IF_ERROR(check_name(*part));
+  }
+  const fs::path place = escrow_folder(folder_) / name.name;
+  ASSIGN_OR_RETURN(const std::vector<fs::path> kept, files_below(place));
+  for (const fs::path& file : kept) {
+    ASSIGN_OR_RETURN(const bool is_same, holds(file, json));
+    if (is_same) return KeptKey{KeptKey::Order::kKnown, file};
+  }
+  const KeptKey::Order order = order_of(name.exported, kept, place);
+  // Of one export there is a key for each recovery key, and all have one name.
+  for (int number = 1;; ++number) {
+    fs::path folder = place / name.exported;
+    if (number > 1) folder /= std::to_string(number);
+    folder /= name.kind;
+    RETURN_IF_ERROR(filesystem_->create_directories(folder, kVaultFolderMode));
+    base::Status published =
+        base::publish(*filesystem_, folder / name.file, json, kVaultFileMode);
+    if (published) return KeptKey{order, folder / name.file};
+    if (published.error().code() != base::ErrorCode::kBusy) {
+      return std::move(published).error();
+    }
+  }
 }
 
 base::Result<std::vector<std::string>> KeyVault::exported_keys() const {
@@ -171,8 +223,8 @@ base::Result<std::vector<std::string>> KeyVault::exported_keys() const {
   ASSIGN_OR_RETURN(const std::vector<fs::path> entries,
                    entries_of(escrow_folder(folder_)));
   for (const fs::path& entry : entries) {
-    // A run that was killed may leave an empty folder.
-    ASSIGN_OR_RETURN(const std::vector<fs::path> kept, entries_of(entry));
+    // A run that was killed may leave empty folders.
+    ASSIGN_OR_RETURN(const std::vector<fs::path> kept, files_below(entry));
     if (!kept.empty()) names.push_back(entry.filename().string());
   }
   return names;

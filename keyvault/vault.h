@@ -32,6 +32,21 @@ struct ChainHead {
   Sha256Digest digest;         ///< Of the newest record's text; zero for none.
 };
 
+/// A key that a cluster exported, as the folders of TvmBackupUtils name it.
+struct ExportedKeyName {
+  std::string name;      ///< "7fb16fe7-…": a VM's id, or another key's name.
+  std::string exported;  ///< When, UTC: "20261127201507".
+  std::string kind;      ///< "AES" or "RSA".
+  std::string file;      ///< "7fb16fe7-…_256.json".
+};
+
+struct KeptKey {
+  /// Beside the keys of its name that other exports had.
+  enum class Order { kFirst, kNewer, kOlder, kKnown };
+  Order order = Order::kFirst;  ///< kKnown: just this file was kept before.
+  std::filesystem::path file;
+};
+
 /// Holds the lock that lets one process at a time extend this host's chain in one
 /// repository; released when it dies.
 using ChainLock = base::FileDescriptor;
@@ -39,7 +54,8 @@ using ChainLock = base::FileDescriptor;
 /// A folder (0700) of files (0600). Never holds a plaintext protection key.
 ///   signing-key.pem                    Ed25519, PKCS#8
 ///   trusted/NAME.pem                   signers from elsewhere
-///   escrow/NAME/SHA-256.json           wrapped keys of clusters (`keyvault escrow`)
+///   escrow/NAME/TIME/AES/NAME_256.json wrapped keys of clusters (`keyvault escrow`);
+///                                      of one export a second one lies in TIME/2/AES
 ///   repositories/ID/repository.json    the pinned document, byte for byte
 ///   repositories/ID/repository-key     32 bytes
 ///   repositories/ID/head               "SEQUENCE DIGEST\n": remembers what storage may
@@ -72,11 +88,11 @@ class KeyVault {
   base::Status trust(const std::string& name, const SignerPublicKey& key);
   base::Result<std::vector<TrustedSigner>> trusted_signers() const;
 
-  /// Keeps an exported key for ever, beside the earlier ones of its name.
-  /// name    "7fb16fe7-…": as in trust().
-  /// return  Whether it was not there yet.
-  /// errors  kRefused: the name.  kIo.
-  base::Result<bool> keep_exported_key(const std::string& name, base::ByteView json);
+  /// Keeps an exported key for ever, beside the earlier ones of its name. One that is
+  /// kept already, of whatever time, is not kept again.
+  /// errors  kRefused: a part of the name is not as in trust().  kIo.
+  base::Result<KeptKey> keep_exported_key(const ExportedKeyName& name,
+                                          base::ByteView json);
 
   /// The names of the keys that are kept, sorted.
   base::Result<std::vector<std::string>> exported_keys() const;

@@ -132,6 +132,94 @@ TEST_CASE("a key whose file does not say the VM is said to be assumed", "[cli]")
              Contains("plausible: the file is named after the VM"));
 }
 
+TEST_CASE("a file that is named as a key is one, whatever it holds", "[cli]") {
+  KeyScene scene;
+  const std::string whole = KeyScene::key();
+  for (const std::string& text : {std::string(), std::string("\0junk", 5),
+                                  whole.substr(0, 700), std::string("{}")}) {
+    const std::string file =
+        scene.write(std::string("export/Keys/1/AES/") + kFile, text);
+    CAPTURE(text);
+    const Outcome refused = scene.back_up();
+    CHECK(refused.status == 5);
+    CHECK_THAT(refused.error, Contains(file));
+    CHECK_THAT(refused.error, !Contains("there is no protection key of this VM"));
+    const Outcome inspected =
+        scene.host.run({"vm", "inspect", scene.host.path("export")});
+    CHECK(inspected.status == 3);
+    CHECK_THAT(inspected.error, Contains(file));
+    const base::Json escrowed = scene.escrow("export", 4);
+    CHECK(escrowed.at("keys").at(0).at("state") == "refused");
+    CHECK(escrowed.at("keys").at(0).at("file") == file);
+    CHECK_THAT(scene.host.run({"keyvault", "escrow", scene.host.path("export")}).output,
+               Contains("(" + file + ")"));
+    // An older one elsewhere does not mend it.
+    scene.write(std::string("keys/20200101000000/AES/") + kFile);
+    CHECK(scene.back_up(scene.host.path("keys")).status == 5);
+  }
+  scene.write(std::string("export/Keys/2/AES/") + kFile);
+  const Outcome taken = scene.back_up();
+  CAPTURE(taken.error);
+  CHECK(taken.status == 0);
+}
+
+TEST_CASE("what escrow keeps is a folder for --protection-key", "[cli]") {
+  KeyScene scene;
+  const std::string file = std::string("inbox/one/Keys/1/AES/") + kFile;
+  scene.write(file);
+  scene.write_document("inbox/one", kId);
+  const base::Json first = scene.escrow("inbox/");
+  CHECK(first.at("keys").at(0).at("order") == "first key of the VM");
+  const std::string place = std::string("vault/escrow/") + kId;
+  const std::string kept = place + "/20261127201507/AES/" + kFile;
+  CHECK(first.at("keys").at(0).at("kept") == scene.host.path(kept));
+  CHECK(scene.host.read(kept) == scene.host.read(file));
+  CHECK(scene.host.mode(kept) == 0600);
+  CHECK(scene.escrow("inbox").at("keys").at(0).at("state") == "known");
+  // Exported again it is another file, and of another time.
+  const std::string newer =
+      scene.write(std::string("keys/20270101000000/AES/") + kFile);
+  CHECK(scene.escrow("keys").at("keys").at(0).at("order") == "newer key of the VM");
+  // Without any time it is of now, the clock of the tests.
+  fs::remove_all(scene.host.path("keys"));
+  scene.write(std::string("keys/") + kFile);
+  const base::Json now = scene.escrow("keys");
+  CHECK_THAT(now.at("keys").at(0).at("kept").get<std::string>(),
+             Contains("/20270115080000/AES/"));
+  for (const std::string& folder : {place, std::string("vault/escrow")}) {
+    const Outcome taken = scene.back_up(scene.host.path(folder));
+    CAPTURE(folder, taken.error);
+    CHECK(taken.status == 0);
+  }
+  REQUIRE(scene.host
+              .run({"restore", "payroll", "--identity", scene.host.path("key-1.pem"),
+                    "--to-directory", scene.host.path("back")})
+              .status == 0);
+  CHECK(scene.host.read("back/protection-key.json") ==
+        scene.host.read(std::string("keys/") + kFile));
+}
+
+TEST_CASE("a malformed inventory does not keep escrow from the keys", "[cli]") {
+  KeyScene scene;
+  scene.write(std::string("inbox/one/Keys/1/AES/") + kFile);
+  scene.write("inbox/one/sealift-export.json", "{\"format\": 1");
+  scene.write_document("inbox/two", kOther);
+  const base::Json report = scene.escrow("inbox", 4);
+  CHECK(report.at("keys").at(0).at("state") == "new");
+  CHECK(report.at("bad_inventories").at(0).at("file") ==
+        scene.host.path("inbox/one/sealift-export.json"));
+  // The other inventory counts.
+  CHECK(report.at("without_key").size() == 1);
+  fs::remove_all(scene.host.path("inbox/two"));
+  const Outcome words =
+      scene.host.run({"keyvault", "escrow", scene.host.path("inbox")});
+  CHECK(words.status == 4);
+  CHECK_THAT(words.error,
+             Contains("inbox/one/sealift-export.json is left out: an export's document "
+                      "is malformed"));
+  CHECK(scene.host.run({"keyvault", "escrow", scene.host.path("export")}).status == 10);
+}
+
 TEST_CASE("a folder of keys may hold many files", "[cli]") {
   KeyScene scene;
   scene.write(std::string("keys/") + kFile);

@@ -297,19 +297,40 @@ TEST_CASE("an exported key is kept beside the earlier ones of its name", "[vault
   const Scratch scratch;
   KeyVault vault = KeyVault::init(scratch.vault()).value();
   const std::string name = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
-  const auto keep = [&](const std::string& as, std::string_view text) {
-    return vault.keep_exported_key(as, base::as_bytes(text));
+  using Order = KeptKey::Order;
+  const auto keep = [&](const std::string& as, const std::string& when,
+                        std::string_view text) {
+    return vault.keep_exported_key({as, when, "AES", as + "_256.json"},
+                                   base::as_bytes(text));
+  };
+  const auto order = [&](const std::string& when, std::string_view text) {
+    return keep(name, when, text).value().order;
   };
   CHECK(vault.exported_keys().value().empty());
-  CHECK(keep(name, "one").value());
-  CHECK_FALSE(keep(name, "one").value());
-  CHECK(keep(name, "two").value());
-  CHECK(keep("AzureStackTvmAKRootKey", "one").value());
+  const KeptKey first = keep(name, "20260101000000", "one").value();
+  CHECK(first.order == Order::kFirst);
+  CHECK(first.file == scratch.vault() / fs::path("escrow") / name / "20260101000000" /
+                          "AES" / (name + "_256.json"));
+  CHECK((fs::status(first.file).permissions() & fs::perms::mask) ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  // For another recovery key, in the same export.
+  const KeptKey beside = keep(name, "20260101000000", "two").value();
+  CHECK(beside.order == Order::kFirst);
+  CHECK(beside.file.string().ends_with("/20260101000000/2/AES/" + name + "_256.json"));
+  // Known whenever it is said to be of.
+  CHECK(order("20270101000000", "two") == Order::kKnown);
+  CHECK(order("20260201000000", "three") == Order::kNewer);
+  CHECK(order("20260115000000", "four") == Order::kOlder);
+  CHECK(keep("AzureStackTvmAKRootKey", "20260101000000", "one").value().order ==
+        Order::kFirst);
+  fs::create_directories(scratch.vault() / fs::path("escrow/killed/20260101000000"));
   CHECK(vault.exported_keys().value() ==
         std::vector<std::string>{name, "AzureStackTvmAKRootKey"});
   for (const char* bad : {"", "..", "a/b", "-a", "a b"}) {
-    CHECK(keep(bad, "x").error().code() == base::ErrorCode::kRefused);
+    CHECK(keep(bad, "20260101000000", "x").error().code() == base::ErrorCode::kRefused);
+    CHECK(keep(name, bad, "x").error().code() == base::ErrorCode::kRefused);
   }
+  fs::remove_all(scratch.vault() / fs::path("escrow/killed"));
   // What is kept does not stand in the vault's way.
   CHECK(KeyVault::open(scratch.vault()));
 }
