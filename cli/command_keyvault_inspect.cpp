@@ -6,6 +6,7 @@
 #include "cli/passphrase.h"
 #include "keyvault/protection_key.h"
 #include "keyvault/secret_file.h"
+#include "vm/hyperv_files.h"
 
 namespace sealift::cli {
 
@@ -49,27 +50,48 @@ base::Result<Facts> inspect_pem(const Session& session, const std::string& file,
   return facts;
 }
 
+constexpr std::size_t kEight = 8;
+constexpr std::size_t kVmKeyBytes = 32;
+
+bool is_named_as_vm_key(const std::filesystem::path& file) {
+  return vm::is_named_as_key(file) && file.stem().string().ends_with("_256");
+}
+
 // RFC 5649: n bytes become 8 more, filled up to whole eights.
 void add_key_size(Facts& facts, const keyvault::KeyJson& json,
-                  const keyvault::Recipient& wrapping_key) {
-  constexpr std::size_t kEight = 8;
+                  const keyvault::Recipient& wrapping_key,
+                  const std::filesystem::path& file) {
   facts.push_back({"wrapped_bytes", std::to_string(json.wrapped.size())});
   const std::size_t envelope = wrapping_key.modulus_size();
   const std::size_t wrapped =
       json.wrapped.size() > envelope ? json.wrapped.size() - envelope : 0;
-  if (wrapped < 2 * kEight || wrapped % kEight != 0) {
-    facts.push_back({"problem", "it is no whole wrapped key: behind " +
-                                    std::to_string(envelope) + " bytes of RSA lie " +
-                                    std::to_string(wrapped)});
-    return;
+  const bool is_whole = wrapped >= 2 * kEight && wrapped % kEight == 0;
+  const bool has_vm_key_size = wrapped == kVmKeyBytes + kEight;
+  std::string problem;
+  if (!is_whole) {
+    problem = "it is no whole wrapped key: behind " + std::to_string(envelope) +
+              " bytes of RSA lie " + std::to_string(wrapped);
+  } else {
+    const std::size_t most = wrapped - kEight;
+    facts.push_back({"key_size", std::to_string(most - kEight + 1) + " to " +
+                                     std::to_string(most) + " bytes" +
+                                     (has_vm_key_size ? ": of an AES-256 key" : "")});
+    if (is_named_as_vm_key(file) && !has_vm_key_size) {
+      problem =
+          "by its name it holds a key of 32 bytes, and it does not: it was cut "
+          "off, or is named wrongly";
+    }
   }
-  const std::size_t most = wrapped - kEight;
-  facts.push_back({"key_size", std::to_string(most - kEight + 1) + " to " +
-                                   std::to_string(most) + " bytes" +
-                                   (most == 32 ? ": of an AES-256 key" : "")});
+  // An RSA key's public half may lie beside it.
+  if (json.is_ambiguous && (has_vm_key_size || is_named_as_vm_key(file))) {
+    problem += std::string(problem.empty() ? "" : "; ") +
+               "private-key and public-key hold different things: private-key is read";
+  }
+  if (!problem.empty()) facts.push_back({"problem", problem});
 }
 
-base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text) {
+base::Result<Facts> inspect_key_json(const Session& session, const std::string& file,
+                                     base::ByteView text) {
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
   ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
                    keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1));
@@ -81,7 +103,7 @@ base::Result<Facts> inspect_key_json(const Session& session, base::ByteView text
     facts.push_back({"wrapping_key", json.wrapping_key_name});
   }
   add_recipient(facts, recipient);
-  add_key_size(facts, json, recipient);
+  add_key_size(facts, json, recipient, file);
   if (!session.chosen().identity) return facts;
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
@@ -96,11 +118,11 @@ base::Result<ExitStatus> run_inspect(const Session& session, const Values& value
   const std::string file = values.arguments().front();
   ASSIGN_OR_RETURN(const keyvault::Secret text,
                    keyvault::read_secret_file(file, kFileLimit,
-                                              keyvault::SecretFilePlace::kAnywhere));
+                                              keyvault::SecretFilePlace::kRegular));
   const bool is_pem =
       base::as_text(text.view()).find("-----BEGIN ") != std::string_view::npos;
   auto facts = is_pem ? inspect_pem(session, file, text.view())
-                      : inspect_key_json(session, text.view());
+                      : inspect_key_json(session, file, text.view());
   if (!facts) {
     base::Error error = std::move(facts).error().at("file", file);
     if (error.code() == base::ErrorCode::kCorrupt) {

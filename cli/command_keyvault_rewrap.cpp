@@ -48,7 +48,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(const keyvault::Recipient target, read_target(*to));
   ASSIGN_OR_RETURN(const keyvault::Secret text,
                    keyvault::read_secret_file(file, kFileLimit,
-                                              keyvault::SecretFilePlace::kAnywhere));
+                                              keyvault::SecretFilePlace::kRegular));
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   auto rewrapped = keyvault::rewrap_key_json(text.view(), identity, target, name);
   if (!rewrapped) return std::move(rewrapped).error().at("file", file);
@@ -82,7 +82,8 @@ const Command kKeyvaultRewrap{
         "its wrapping. The key itself is never written.\n",
     .examples =
         "  sealift keyvault rewrap protection-key.json --identity safe-1.pem \\\n"
-        "      --to wrapping-key.pem --out 7fb16fe7-00a0-476f-92b3-ccb98fd9525a.json\n",
+        "      --to wrapping-key.pem --out "
+        "7fb16fe7-00a0-476f-92b3-ccb98fd9525a_256.json\n",
     .arguments = {.least = 1, .most = 1},
     .add_options = add_options,
     .run = run,

@@ -112,6 +112,7 @@ base::Result<KeyJson> parse_key_json(base::ByteView text) {
   ASSIGN_OR_RETURN(base::Bytes other, bytes_member(object, kPublicKey));
   // Microsoft's SDK has two fields for one wrapped AES key and does not say which.
   json.member = json.wrapped.empty() ? kPublicKey : kPrivateKey;
+  json.is_ambiguous = !json.wrapped.empty() && !other.empty() && other != json.wrapped;
   if (json.wrapped.empty()) json.wrapped = std::move(other);
   if (json.wrapped.empty()) return broken("J6", "the key JSON holds no wrapped key");
   return json;
@@ -149,13 +150,28 @@ base::Result<std::string> wrap_protection_key(const Secret& key,
   return object.dump();
 }
 
+namespace {
+
+std::string advice(const KeyJson& json, const RecoveryKey& identity) {
+  const auto wrapped_to = Recipient::parse_pkcs1(json.wrapping_key_pkcs1);
+  if (!wrapped_to) return "try the other recovery keys";
+  if (wrapped_to->id() == identity.recipient().id()) {
+    return "it says that it is wrapped to this very key, so it is damaged: take "
+           "another copy";
+  }
+  return "give the recovery key that it is wrapped to, " + wrapped_to->id().hex();
+}
+
+}  // namespace
+
 base::Result<UnwrappedProtectionKey> unwrap_protection_key(
     const KeyJson& json, const RecoveryKey& identity) {
   const base::Error wrong =
       base::Error(base::ErrorCode::kWrongKey,
                   "this recovery key does not open the protection key")
           .at("rule", "J7")
-          .at("recovery key", identity.recipient().id().hex());
+          .at("recovery key", identity.recipient().id().hex())
+          .next(advice(json, identity));
   const std::size_t modulus = identity.recipient().modulus_size();
   if (json.wrapped.size() <= modulus) return wrong;
   const base::ByteView envelope = base::ByteView(json.wrapped).first(modulus);

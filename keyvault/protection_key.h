@@ -18,6 +18,7 @@ struct KeyJson {
       wrapping_key_pkcs1;  ///< Public half of the wrapping key, RSAPublicKey DER.
   base::Bytes wrapped;     ///< RSA-OAEP(ephemeral AES key) || AES-KWP(protection key).
   std::string member;      ///< Where that is: "private-key" or "public-key".
+  bool is_ambiguous = false;  ///< The other of the two holds something else.
 };
 
 /// Reads a key JSON as found in the field: generic JSON, a byte order mark, UTF-16 and

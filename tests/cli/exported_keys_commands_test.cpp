@@ -238,4 +238,61 @@ TEST_CASE("a folder of keys may hold many files", "[cli]") {
   CHECK_THAT(refused.error, !Contains("Hyper-V"));
 }
 
+TEST_CASE("a pipe or a PEM file is no wrapped key, and is not waited for", "[cli]") {
+  KeyScene scene;
+  const std::string pipe = scene.host.path("pipe.json");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const Outcome inspected = scene.host.run({"keyvault", "inspect", pipe});
+  CHECK(inspected.status == 5);
+  CHECK_THAT(inspected.error, StartsWith("error: not a regular file"));
+  const Outcome given = scene.back_up(pipe);
+  CHECK(given.status == 5);
+  CHECK_THAT(given.error, Contains("not a regular file"));
+  const Outcome pem = scene.back_up(scene.host.path("key-1.pem"));
+  CHECK(pem.status == 5);
+  CHECK_THAT(pem.error, StartsWith("error: it is a PEM file, not a wrapped key; a "
+                                   "private key is never given here"));
+  CHECK_THAT(pem.error, Contains("next:  name the .json file"));
+  const Outcome junk = scene.back_up(scene.write("junk.json", "{"));
+  CHECK(junk.status == 5);
+  CHECK_THAT(junk.error, Contains("next:  the file is cut off, or no key"));
+}
+
+TEST_CASE("inspect says what is wrong with a VM's key", "[cli]") {
+  KeyScene scene;
+  const auto inspect = [&](const std::string& name, const std::string& text) {
+    const Outcome done =
+        scene.host.run({"keyvault", "inspect", scene.write(name, text)});
+    CHECK(done.status == 0);
+    return done.output;
+  };
+  CHECK_THAT(inspect(kFile, KeyScene::key()), !Contains("problem"));
+  CHECK_THAT(inspect(kFile, KeyScene::key(24)),
+             Contains("problem: by its name it holds a key of 32 bytes"));
+  CHECK_THAT(inspect("any.json", KeyScene::key(24)), !Contains("problem"));
+  std::string both = KeyScene::key();
+  const std::string empty = R"("public-key":"")";
+  both.replace(both.find(empty), empty.size(), R"("public-key":"AAAA")");
+  CHECK_THAT(inspect(kFile, both),
+             Contains("problem: private-key and public-key hold different things"));
+}
+
+TEST_CASE("a wrong recovery key says which one is wanted", "[cli]") {
+  KeyScene scene;
+  scene.host.write_recovery_key(2);
+  const std::string file = scene.write(kFile);
+  const std::string wanted = "next:  give the recovery key that it is wrapped to, " +
+                             CommandLine::recovery_key(1).recipient().id().hex();
+  const std::string identity = scene.host.path("key-2.pem");
+  const Outcome inspected =
+      scene.host.run({"keyvault", "inspect", file, "--identity", identity});
+  CHECK(inspected.status == 12);
+  CHECK_THAT(inspected.error, Contains(wanted));
+  const Outcome rewrapped = scene.host.run(
+      {"keyvault", "rewrap", file, "--identity", identity, "--to",
+       scene.host.path("key-2.pub.pem"), "--out", scene.host.path("new.json")});
+  CHECK(rewrapped.status == 12);
+  CHECK_THAT(rewrapped.error, Contains(wanted));
+}
+
 }  // namespace sealift::cli
