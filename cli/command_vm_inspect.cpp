@@ -2,6 +2,8 @@
 // docs/man/sealift-vm.1
 #include <algorithm>
 
+#include "backup/exported_keys.h"
+#include "backup/hyperv_verdict.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -40,11 +42,33 @@ base::Result<std::vector<fs::path>> choose(const fs::path& named) {
   return std::vector<fs::path>{named};
 }
 
+std::vector<backup::ExportedKey> keys_in(const vm::HypervExport& found) {
+  std::vector<fs::path> files;
+  for (const vm::InspectedFile& file : found.files) {
+    if (file.type == "wrapped-key" && !file.refused) files.push_back(file.path);
+  }
+  return backup::read_keys_in_export(files);
+}
+
+bool lacks_its_key(const vm::HypervExport& found, const vm::HypervVm& vm,
+                   const std::vector<backup::ExportedKey>& keys) {
+  return backup::needs_key(backup::guest_state_of(found, vm)) &&
+         std::ranges::none_of(keys, [&](const backup::ExportedKey& key) {
+           return !key.refused && backup::is_key_of(key, vm.id);
+         });
+}
+
 // What is odd about a file in the light of the others; one alone has none.
 std::vector<std::string> remarks_on(const vm::HypervExport& found,
-                                    const vm::InspectedFile& file) {
+                                    const vm::InspectedFile& file,
+                                    const std::vector<backup::ExportedKey>& keys) {
   std::vector<std::string> words;
   for (const vm::HypervVm& vm : found.vms) {
+    const bool is_its_state =
+        vm.guest_state && found.files[*vm.guest_state].path == file.path;
+    if (is_its_state && lacks_its_key(found, vm, keys)) {
+      words.emplace_back("no protection key of it is here");
+    }
     for (const auto& list : {vm.blockers, vm.remarks}) {
       for (const vm::HypervRemark& remark : list) {
         if (remark.file == file.path) words.push_back(remark.words);
@@ -70,6 +94,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const vm::HypervExport found = is_alone
                                      ? vm::HypervExport{std::move(files), {}, {}, {}}
                                      : vm::sort_out_export(std::move(files));
+  const std::vector<backup::ExportedKey> keys = keys_in(found);
   std::vector<base::Error> refused;
   base::Json list = base::Json::array();
   for (const vm::InspectedFile& file : found.files) {
@@ -80,7 +105,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                       {"reason", file.refused->what()}});
       continue;
     }
-    const std::vector<std::string> remarks = remarks_on(found, file);
+    const std::vector<std::string> remarks = remarks_on(found, file, keys);
     list.push_back(to_json(file, remarks));
     if (!session.wants_json()) print(session.output(), file, remarks);
   }
