@@ -40,8 +40,8 @@ void write_folder(Page& page, const Plan& plan) {
       "the copy did.");
   page.powershell(
       {"$said = $null",
-       "$said = Get-Content -Raw -Encoding UTF8 -LiteralPath (Join-Path $folder "
-       "'sealift-restore.json') | ConvertFrom-Json",
+       std::string("$said = Get-Content -Raw -Encoding UTF8 -LiteralPath ") +
+           "(Join-Path $folder 'sealift-restore.json') | ConvertFrom-Json",
        "$files = @($said.files) + @($said.keys)", "$bad = @($files | Where-Object {",
        "  $file = Join-Path $folder $_.path",
        "  -not (Test-Path -LiteralPath $file -PathType Leaf) -or",

@@ -30,10 +30,10 @@ std::vector<std::string> remove_key_keeping(const std::string& copy, const MocKe
   std::vector<std::string> lines{
       "& {",
       "  $copy = " + copy,
-      "  if (Test-Path -LiteralPath $copy) { throw \"$copy is there already: move it "
-      "away\" }",
-      "  if (-not (Test-Path -LiteralPath $escrow)) { throw \"$escrow is not there: "
-      "put it there\" }",
+      std::string("  if (Test-Path -LiteralPath $copy) ") +
+          "{ throw \"$copy is there already: move it away\" }",
+      std::string("  if (-not (Test-Path -LiteralPath $escrow)) ") +
+          "{ throw \"$escrow is not there: put it there\" }",
       "  " + export_key(key, "$copy") + kStop,
       "  if (-not (Get-Item -LiteralPath $copy" + std::string(kStop) +
           ").Length) { throw \"$copy is empty: the key stays\" }",
