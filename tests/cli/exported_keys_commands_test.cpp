@@ -3,9 +3,9 @@
 #include <sys/stat.h>
 
 #include "base/strict_json.h"
-#include "base/subprocess.h"
 #include "keyvault/protection_key.h"
 #include "tests/cli/command_line.h"
+#include "tests/cli/made_export.h"
 
 namespace sealift::cli {
 
@@ -23,14 +23,8 @@ class KeyScene {
   KeyScene() {
     host.make_repository();
     fs::create_directory(host.path("export"));
-    const auto made = base::run_program(
-        {"/usr/bin/python3", SEALIFT_SOURCE_DIR "/tests/integration/hyperv_export.py",
-         "vm", host.path("export"), "--id", kId, "--name", "payroll", "--state",
-         "gsp-key"},
-        std::chrono::seconds(60));
-    REQUIRE(made);
-    INFO(made->error_output);
-    REQUIRE(made->exit_status == 0);
+    make({"vm", host.path("export"), "--id", kId, "--name", "payroll", "--state",
+          "gsp-key"});
   }
 
   static std::string key(std::size_t size = 32) {

@@ -5,9 +5,9 @@
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "base/strict_json.h"
-#include "base/subprocess.h"
 #include "keyvault/digest.h"
 #include "tests/cli/command_line.h"
+#include "tests/cli/made_export.h"
 #include "tests/support/hyperv_fixtures.h"
 
 namespace sealift::cli {
@@ -19,19 +19,6 @@ namespace fs = std::filesystem;
 constexpr const char* kId = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42";
 constexpr const char* kKey =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-
-void must_run(const std::vector<std::string>& words) {
-  const auto done = base::run_program(words, std::chrono::seconds(60));
-  REQUIRE(done);
-  INFO(words.front() << ": " << done->output << done->error_output);
-  REQUIRE(done->exit_status == 0);
-}
-
-void make(std::vector<std::string> words) {
-  words.insert(words.begin(), {"/usr/bin/python3", SEALIFT_SOURCE_DIR
-                               "/tests/integration/hyperv_export.py"});
-  must_run(words);
-}
 
 const keyvault::RecoveryKey& moc_key() {
   static const auto key = keyvault::RecoveryKey::generate(2048).value();

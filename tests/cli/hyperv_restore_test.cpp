@@ -2,9 +2,9 @@
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "base/strict_json.h"
-#include "base/subprocess.h"
 #include "keyvault/digest.h"
 #include "tests/cli/command_line.h"
+#include "tests/cli/made_export.h"
 
 namespace sealift::cli {
 
@@ -26,19 +26,6 @@ const keyvault::RecoveryKey& small_key(std::size_t number) {
     return made;
   }();
   return keys.at(number);
-}
-
-void must_run(const std::vector<std::string>& words) {
-  const auto done = base::run_program(words, std::chrono::seconds(60));
-  REQUIRE(done);
-  INFO(words.front() << ": " << done->output << done->error_output);
-  REQUIRE(done->exit_status == 0);
-}
-
-void make(std::vector<std::string> words) {
-  words.insert(words.begin(), {"/usr/bin/python3", SEALIFT_SOURCE_DIR
-                               "/tests/integration/hyperv_export.py"});
-  must_run(words);
 }
 
 /// A repository with two keys for keys, moc-0 and moc-1, and one snapshot of a VM whose
