@@ -261,24 +261,32 @@ base::Result<ExportDocument> read_export_document(const fs::path& folder) {
       .next("export the VM again");
 }
 
-base::Result<Inventories> read_inventories(const fs::path& folder) {
-  Inventories found;
-  std::map<std::string, ExportDocument> newest;
+std::vector<const ExportDocument*> ExportDocuments::inventories() const {
+  std::map<std::string, const ExportDocument*> newest;
+  for (const auto& [folder, document] : read) {
+    const ExportDocument*& known = newest[document.cluster];
+    if (known == nullptr || known->created <= document.created) known = &document;
+  }
+  std::vector<const ExportDocument*> documents;
+  documents.reserve(newest.size());
+  for (const auto& [cluster, document] : newest) documents.push_back(document);
+  return documents;
+}
+
+base::Result<ExportDocuments> read_documents(const fs::path& folder) {
+  ExportDocuments found;
   ASSIGN_OR_RETURN(std::vector<fs::path> folders, folders_in(folder));
   folders.push_back(folder);
   for (const fs::path& place : folders) {
     if (!is_there(place / kExportDocument)) continue;
     auto document = read_export_document(place);
-    if (!document) {
-      found.unread.push_back(std::move(document).error());
-      continue;
+    if (document) {
+      found.read.emplace(place, std::move(document).value());
+    } else {
+      found.unread.push_back({place / kExportDocument, std::move(document).error()});
     }
-    ExportDocument& known = newest[document->cluster];
-    if (known.created <= document->created) known = std::move(document).value();
   }
-  for (auto& [cluster, document] : newest) {
-    found.documents.push_back(std::move(document));
-  }
+  std::ranges::sort(found.unread, {}, &UnreadDocument::file);
   return found;
 }
 

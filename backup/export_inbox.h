@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -56,14 +57,22 @@ struct ExportDocument {
 /// errors  kNotFound: there is none.  kCorrupt: it is not as it should be.  kIo.
 base::Result<ExportDocument> read_export_document(const std::filesystem::path& folder);
 
-struct Inventories {
-  std::vector<ExportDocument> documents;  ///< The newest of each cluster.
-  std::vector<base::Error> unread;        ///< Documents that are not as they should be.
+struct UnreadDocument {
+  std::filesystem::path file;
+  base::Error error;
+};
+
+struct ExportDocuments {
+  std::map<std::filesystem::path, ExportDocument> read;  ///< By their folders.
+  std::vector<UnreadDocument> unread;  ///< Those that are not as they should be.
+
+  /// The newest of each cluster. Belong to this.
+  std::vector<const ExportDocument*> inventories() const;
 };
 
 /// Of the exports at and below `folder`, stored before or not.
 /// errors  kNotFound, kIo: the folder.
-base::Result<Inventories> read_inventories(const std::filesystem::path& folder);
+base::Result<ExportDocuments> read_documents(const std::filesystem::path& folder);
 
 /// Reads every file that the document names and compares size and SHA-256; each of
 /// `used` must be among them.

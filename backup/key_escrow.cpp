@@ -1,7 +1,6 @@
 #include "backup/key_escrow.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "backup/export_inbox.h"
@@ -22,64 +21,27 @@ std::string words_of(const base::Error& error) {
   return error.what() + (error.cause().empty() ? "" : ": " + error.cause());
 }
 
-// What the exports at and below `folder` say of themselves.
-class Documents {
- public:
-  // "inbox/" ends in an empty name, which no file's folder has.
-  explicit Documents(const fs::path& folder)
-      : folder_(folder.has_filename() ? folder : folder.parent_path()) {
-    look_at(folder_);
-    std::error_code failure;
-    for (auto entry = fs::directory_iterator(folder_, failure);
-         !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
-      if (entry->symlink_status(failure).type() == fs::file_type::directory) {
-        look_at(entry->path());
-      }
-    }
-    std::ranges::sort(bad_, {}, &BadInventory::file);
+// "inbox/" ends in an empty name, which no file's folder has.
+fs::path without_slash(const fs::path& folder) {
+  return folder.has_filename() ? folder : folder.parent_path();
+}
+
+// Beside a single key file there are none.
+base::Result<ExportDocuments> documents_in(const fs::path& place) {
+  std::error_code ignored;
+  if (!fs::is_directory(place, ignored)) return ExportDocuments();
+  return read_documents(place);
+}
+
+// RFC 3339, of the export that the file lies in; empty: nothing says it.
+std::string created(const fs::path& file, const ExportDocuments& documents) {
+  for (fs::path place = file.parent_path(); place.has_relative_path();
+       place = place.parent_path()) {
+    const auto found = documents.read.find(place);
+    if (found != documents.read.end()) return found->second.created;
   }
-
-  bool is_empty() const { return read_.empty(); }
-  std::vector<BadInventory> take_bad() { return std::move(bad_); }
-
-  /// The newest of each cluster.
-  std::vector<const ExportDocument*> inventories() const {
-    std::map<std::string, const ExportDocument*> newest;
-    for (const auto& [folder, document] : read_) {
-      const ExportDocument*& known = newest[document.cluster];
-      if (known == nullptr || known->created <= document.created) known = &document;
-    }
-    std::vector<const ExportDocument*> documents;
-    documents.reserve(newest.size());
-    for (const auto& [cluster, document] : newest) documents.push_back(document);
-    return documents;
-  }
-
-  /// RFC 3339, of the export that the file lies in; empty: nothing says it.
-  std::string created(const fs::path& file) const {
-    for (fs::path place = file.parent_path(); place.has_relative_path();
-         place = place.parent_path()) {
-      const auto found = read_.find(place);
-      if (found != read_.end()) return found->second.created;
-      if (place == folder_) break;
-    }
-    return {};
-  }
-
- private:
-  void look_at(const fs::path& folder) {
-    auto document = read_export_document(folder);
-    if (document) {
-      read_.emplace(folder, std::move(document).value());
-    } else if (document.error().code() != base::ErrorCode::kNotFound) {
-      bad_.push_back({folder / kExportDocument, words_of(document.error())});
-    }
-  }
-
-  fs::path folder_;
-  std::map<fs::path, ExportDocument> read_;
-  std::vector<BadInventory> bad_;
-};
+  return {};
+}
 
 std::string digits_of(const std::string& time) {
   std::string digits;
@@ -88,10 +50,11 @@ std::string digits_of(const std::string& time) {
   return digits;
 }
 
-keyvault::ExportedKeyName name_of(const ExportedKey& key, const Documents& documents,
+keyvault::ExportedKeyName name_of(const ExportedKey& key,
+                                  const ExportDocuments& documents,
                                   base::Timestamp now) {
   std::string exported = key.exported;
-  if (exported.empty()) exported = digits_of(documents.created(key.path));
+  if (exported.empty()) exported = digits_of(created(key.path, documents));
   if (exported.empty()) exported = digits_of(now.text());
   const bool is_root = key.name == kAttestationRootKey;
   const unsigned usual = is_root ? kRootKeyBits : kVmKeyBits;
@@ -123,9 +86,12 @@ base::Result<EscrowReport> escrow_keys(const fs::path& folder,
                                        keyvault::KeyVault& vault, base::Timestamp now) {
   EscrowReport report;
   ASSIGN_OR_RETURN(const std::vector<ExportedKey> keys, read_exported_keys({folder}));
-  Documents documents(folder);
-  report.has_inventory = !documents.is_empty();
-  report.bad_inventories = documents.take_bad();
+  ASSIGN_OR_RETURN(const ExportDocuments documents,
+                   documents_in(without_slash(folder)));
+  report.has_inventory = !documents.read.empty();
+  for (const UnreadDocument& document : documents.unread) {
+    report.bad_inventories.push_back({document.file, words_of(document.error)});
+  }
   if (keys.empty() && !report.has_inventory && report.bad_inventories.empty()) {
     return base::Error(base::ErrorCode::kNotFound, "no exported key lies in the folder")
         .at("folder", folder.string())

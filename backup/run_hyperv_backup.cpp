@@ -119,14 +119,14 @@ class HypervRun {
 
   // Said at every run, whether an export is new or not.
   void note_inventories() {
-    auto found = read_inventories(folder_);
+    const auto found = read_documents(folder_);
     if (!found) {
       note_unread(found.error());
       return;
     }
-    for (const base::Error& error : found->unread) note_unread(error);
-    for (const ExportDocument& document : found->documents) {
-      for (const InventoryVm& vm : document.inventory) {
+    for (const UnreadDocument& document : found->unread) note_unread(document.error);
+    for (const ExportDocument* document : found->inventories()) {
+      for (const InventoryVm& vm : document->inventory) {
         if (vm.is_trusted_launch) note_listed(vm);
       }
     }

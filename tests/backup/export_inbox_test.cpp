@@ -116,10 +116,10 @@ TEST_CASE("a malformed document hides none of the others' inventories", "[backup
   const InboxScene scene;
   scene.finish("one");
   scene.write("two/sealift-export.json", "{");
-  const Inventories found = read_inventories(scene.path(".")).value();
-  CHECK(found.documents.size() == 1);
+  const ExportDocuments found = read_documents(scene.path(".")).value();
+  CHECK(found.inventories().size() == 1);
   REQUIRE(found.unread.size() == 1);
-  CHECK(found.unread.front().places().front().name ==
+  CHECK(found.unread.front().error.places().front().name ==
         scene.path("./two/sealift-export.json").string());
 }
 
