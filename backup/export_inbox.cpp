@@ -6,11 +6,11 @@
 #include <set>
 
 #include "base/byte_count.h"
-#include "base/byte_source.h"
 #include "base/filesystem.h"
 #include "base/strict_json.h"
 #include "base/uuid.h"
 #include "keyvault/field_text.h"
+#include "keyvault/source_digest.h"
 
 namespace sealift::backup {
 
@@ -22,7 +22,6 @@ constexpr const char* kUnfinished = "sealift-export.unfinished";
 constexpr auto kLongestExport = std::chrono::hours(24);
 constexpr const char* kStored = "sealift-stored.json";
 constexpr std::uint64_t kDocumentLimit = 16 * base::kMiB;
-constexpr std::size_t kReadAtOnce = base::kMiB;
 constexpr std::size_t kLongestName = 255;
 constexpr mode_t kMode = 0644;  // Names and ids; nothing of the VM.
 
@@ -184,18 +183,9 @@ base::Status check_file(const fs::path& path, const ExportDocument::File& said,
     return not_what_it_was(path, "it has " + std::to_string(file->size()) +
                                      " bytes, not " + std::to_string(said.size));
   }
-  keyvault::Sha256 sha;
-  base::Bytes buffer(kReadAtOnce);
-  for (std::uint64_t at = 0; at < said.size; at += kReadAtOnce) {
-    if (stop.stop_requested()) {
-      return base::Error(base::ErrorCode::kInterrupted, "the run was stopped");
-    }
-    const auto part = std::span(buffer).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(kReadAtOnce, said.size - at)));
-    RETURN_IF_ERROR(file->read(at, part));
-    sha.update(part);
-  }
-  if (sha.finish() != said.digest) {
+  ASSIGN_OR_RETURN(const auto digest, keyvault::sha256_of(*file, stop));
+  if (!digest) return base::Error(base::ErrorCode::kInterrupted, "the run was stopped");
+  if (*digest != said.digest) {
     return not_what_it_was(path, "its SHA-256 is another");
   }
   return base::Done{};

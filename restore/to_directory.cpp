@@ -7,8 +7,7 @@
 #include <system_error>
 
 #include "base/byte_count.h"
-#include "base/byte_source.h"
-#include "keyvault/digest.h"
+#include "keyvault/source_digest.h"
 #include "restore/handover.h"
 #include "restore/new_folder.h"
 #include "restore/restore.h"
@@ -113,20 +112,10 @@ base::Status must_have_own_names(const archive::SnapshotReader& reader,
 // Of the file as it lies there. Chunks are written in no order, so it is read once
 // more.
 base::Result<std::string> sum_of(const fs::path& path, const std::stop_token& stop) {
-  constexpr std::size_t kReadAtOnce = base::kMiB;
   ASSIGN_OR_RETURN(const auto file, base::open_bytes(path));
-  keyvault::Sha256 sha;
-  base::Bytes buffer(kReadAtOnce);
-  for (std::uint64_t at = 0; at < file->size(); at += kReadAtOnce) {
-    if (stop.stop_requested()) {
-      return base::Error(base::ErrorCode::kInterrupted, "the restore was stopped");
-    }
-    const auto part = std::span(buffer).first(static_cast<std::size_t>(
-        std::min<std::uint64_t>(kReadAtOnce, file->size() - at)));
-    RETURN_IF_ERROR(file->read(at, part));
-    sha.update(part);
-  }
-  return sha.finish().hex();
+  ASSIGN_OR_RETURN(const auto digest, keyvault::sha256_of(*file, stop));
+  if (digest) return digest->hex();
+  return base::Error(base::ErrorCode::kInterrupted, "the restore was stopped");
 }
 
 class Writing {
