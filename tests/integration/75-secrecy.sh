@@ -15,7 +15,7 @@ state() { echo "$BED/A/lib/swtpm/$(bed_uuid "$1")/tpm2/tpm2-00.permall"; }
 
 # --- what to look for ---
 bed_guest A kept --idle --data raw --fill 2
-bed_guest A bare --idle --data raw --fill 1 --vtpm plain
+bed_guest A bare --idle --data raw --fill 4 --vtpm plain
 for tag in kept bare; do
   described=$(head -c 24 /dev/urandom | xxd -p)
   sed -i "s|</uuid>|</uuid><description>$described</description>|" "$(bed_guest_xml "$tag")"
