@@ -10,14 +10,14 @@
 
     1. Here:     .\Import-SealiftVM.ps1 -NewWrappingKey sealift-2026-11 -Out wrapping-key.pem
        makes a wrapping key in this system's key vault. Its private half never leaves the vault.
-    2. On Linux: sealift restore tvm-payroll-01 --identity safe-1.pem --key-identity moc-1.pem --to-directory DIR
-                     --wrap-to wrapping-key.pem --wrapping-key-name sealift-2026-11
+    2. On Linux: sealift restore tvm-payroll-01 --repo REPOSITORY --identity safe-1.pem --key-identity moc-1.pem
+                     --to-directory DIR --wrap-to wrapping-key.pem --wrapping-key-name sealift-2026-11
        and copy DIR to this system.
     3. Here:     .\Import-SealiftVM.ps1 -Path DIR -StoragePath C:\ClusterStorage\UserStorage_1
     4. Here:     .\Import-SealiftVM.ps1 -RemoveWrappingKey sealift-2026-11
 
     Everything that speaks against the import is looked for, and named, before anything is touched: files
-    that are missing or have another size, a VM of that id on any node, a key of that name in the vault, a
+    that are missing, or not as Sealift wrote them (every byte is read), a VM of that id on any node, a key of that name in the vault, a
     guest state that this system cannot open. If a later step fails, what was made is removed again.
 
     The VM keeps its id: its protection key is found under that name. It is not started unless -Start is
@@ -203,7 +203,7 @@ if ($PSCmdlet.ParameterSetName -eq 'NewWrappingKey') {
                 -Next 'mend the cause and run this again'
         }
         "made wrapping key $NewWrappingKey; its public half is in $Out"
-        "next: sealift restore VM --identity KEY.pem --to-directory DIR --wrap-to $([System.IO.Path]::GetFileName($Out)) --wrapping-key-name $NewWrappingKey"
+        "next: sealift restore VM --repo REPOSITORY --identity KEY.pem --key-identity MOC-KEY.pem --to-directory DIR --wrap-to $([System.IO.Path]::GetFileName($Out)) --wrapping-key-name $NewWrappingKey"
         "at the end: .\Import-SealiftVM.ps1 -RemoveWrappingKey $NewWrappingKey"
     }
     exit 0
@@ -291,7 +291,12 @@ function Read-RestoreRecord {
             }
         })
     $files = @(foreach ($file in @(Get-SealiftValue -From $json -Name 'files' -Default @())) {
-            [pscustomobject] @{ Name = [string] $file.path; Path = Resolve-RecordPath -Relative ([string] $file.path); Size = [long] $file.size }
+            [pscustomobject] @{
+                Name   = [string] $file.path
+                Path   = Resolve-RecordPath -Relative ([string] $file.path)
+                Size   = [long] $file.size
+                Sha256 = [string] $file.sha256
+            }
         })
     [pscustomobject] @{
         Id              = ConvertTo-SealiftId -Id $json.vm_id
@@ -444,6 +449,22 @@ if ($record.GuestState -eq 'none') {
 }
 if ($record.GuestState -eq 'unknown') {
     Write-Warning "${label}: Sealift could not tell how the guest state is encrypted; that the VM starts here is not sure"
+}
+
+# Last, because it reads every byte of the disks.
+if ($blockers.Count -eq 0) {
+    foreach ($file in $record.Files) {
+        Write-Progress -Activity "Comparing the files of $label with what Sealift wrote" -Status $file.Name
+        try { $digest = (Get-FileHash -LiteralPath $file.Path -Algorithm SHA256).Hash }
+        catch {
+            Add-Blocker -What 'a file cannot be read' -Where $file.Path -Cause $_.Exception.Message -Next 'copy the folder again'
+            continue
+        }
+        if ($digest -ne $file.Sha256) {
+            Add-Blocker -What 'a file was changed or damaged since Sealift wrote it (its SHA-256 is another)' -Where $file.Path -Next 'copy the folder again'
+        }
+    }
+    Write-Progress -Activity "Comparing the files of $label with what Sealift wrote" -Completed
 }
 
 if ($blockers.Count -gt 0) {

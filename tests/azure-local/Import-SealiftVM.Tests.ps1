@@ -23,7 +23,7 @@ BeforeAll {
         $files = @(foreach ($name in $names) {
                 $null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName("$restored/$name"))
                 [System.IO.File]::WriteAllText("$restored/$name", $name)
-                [ordered] @{ path = $name; size = $name.Length }
+                [ordered] @{ path = $name; size = $name.Length; sha256 = (Get-FileHash -LiteralPath "$restored/$name" -Algorithm SHA256).Hash.ToLowerInvariant() }
             })
         $record = [ordered] @{
             format = 1; vm_id = $payroll; vm_name = 'tvm-payroll-01'; snapshot = '2a7f91c0'; created = '2026-11-27T20:15:07Z'
@@ -130,6 +130,16 @@ Describe 'Import-SealiftVM.ps1' {
             $result = Invoke-Import
             $result.Status | Should -Be 5
             $result.Text | Should -Match 'should have'
+        }
+
+        It 'a file with a byte that is another' {
+            $disk = "$restored/tvm-payroll-01/Virtual Hard Disks/disk.vhdx"
+            $text = [System.IO.File]::ReadAllText($disk)
+            [System.IO.File]::WriteAllText($disk, $text.Substring(1) + 'x')
+            $result = Invoke-Import
+            $result.Status | Should -Be 5
+            $result.Text | Should -Match 'disk\.vhdx'
+            $result.Text | Should -Match 'SHA-256'
         }
 
         It 'a path that leads out of the folder' {
