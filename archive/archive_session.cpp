@@ -23,6 +23,13 @@ void ArchiveSession::fill(std::size_t place, Component component) {
   components_[place] = std::move(component);
 }
 
+void ArchiveSession::give_back(const std::string& kind, const std::string& name,
+                               std::uint64_t size) {
+  const std::lock_guard guard(guard_);
+  taken_.erase({kind, name});
+  counts_.source_bytes -= size;
+}
+
 std::vector<Component> ArchiveSession::components() const {
   const std::lock_guard guard(guard_);
   std::vector<Component> components;

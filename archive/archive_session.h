@@ -46,6 +46,8 @@ class ArchiveSession {
   base::Result<std::size_t> reserve(const std::string& kind, const std::string& name,
                                     std::uint64_t size);
   void fill(std::size_t place, Component component);
+  /// Of one that was never filled: its kind and name are free again.
+  void give_back(const std::string& kind, const std::string& name, std::uint64_t size);
   /// Those that were filled, in order.
   std::vector<Component> components() const;
 

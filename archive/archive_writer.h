@@ -42,7 +42,9 @@ struct ArchiveCounts {
   std::uint64_t new_chunks = 0;
 };
 
-/// Takes the chunks of one component. Threads: put() from several threads at once.
+/// Takes the chunks of one component. One that is not finished leaves no trace in the
+/// manifest, and its name is free again. Dies before its archive's writer.
+/// Threads: put() from several threads at once.
 class ComponentWriter {
  public:
   virtual ~ComponentWriter() = default;

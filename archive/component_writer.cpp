@@ -26,6 +26,14 @@ class TreeWriter final : public ComponentWriter {
             shape_, [this](const Page& page) { return store_page(page); },
             std::move(base)) {}
 
+  TreeWriter(const TreeWriter&) = delete;
+  TreeWriter& operator=(const TreeWriter&) = delete;
+  ~TreeWriter() override {
+    if (!is_filled_) {
+      session_->give_back(component_.kind, component_.name, component_.size);
+    }
+  }
+
   base::Status put(std::uint64_t number, base::ByteView chunk) override {
     if (number >= shape_.chunks() || chunk.size() != shape_.bytes_in(number)) {
       return told(misuse("no chunk of that number and size is part of the component"),
@@ -52,6 +60,7 @@ class TreeWriter final : public ComponentWriter {
     component_.root = root.value();
     component_.attributes = std::move(attributes);
     session_->fill(place_, component_);
+    is_filled_ = true;
     return base::Done{};
   }
 
@@ -86,6 +95,7 @@ class TreeWriter final : public ComponentWriter {
   ArchiveSession* session_;
   Component component_;
   std::size_t place_;
+  bool is_filled_ = false;
   TreeShape shape_;
   std::mutex guard_;  ///< Guards tree_ and the counts in component_.
   PageTree tree_;

@@ -54,6 +54,13 @@ std::optional<Obstacle> obstacle_of(
   if (!is_one_of(disk, path)) {
     return Obstacle{"its image was another: " + path, true};
   }
+  // Since an external snapshot the image above notes changes, too. libvirt joins both
+  // for a job of its own; of a disk that is read from its frozen image only the upper
+  // one is asked.
+  if (disk.has_iothread && path != disk.path.string()) {
+    return Obstacle{"an external snapshot of it was made, and it has an iothread",
+                    true};
+  }
   if (path == disk.path.string() &&
       archive::attribute_of(*earlier, kImageAttribute) != image_of(disk)) {
     return Obstacle{"another file has its image's name now", true};
@@ -66,7 +73,7 @@ std::optional<Obstacle> obstacle_of(
   return std::nullopt;
 }
 
-// Whether one should be there: the newest snapshot of this host made one.
+// Whether one should be there: a snapshot of this host made one.
 ChangeTracking without_checkpoint(const BackupEnvironment& environment,
                                   const std::vector<catalog::Snapshot>& snapshots,
                                   const archive::SignerId& own,
@@ -75,7 +82,8 @@ ChangeTracking without_checkpoint(const BackupEnvironment& environment,
     if (!is_usable(snapshot, own)) continue;
     const auto reader = open_stored(environment, snapshot);
     if (!reader) continue;
-    if (!reader.value()->manifest().consistency.contains(kCheckpointFact)) break;
+    // One that was taken while the VM was off left none, and took none away.
+    if (!reader.value()->manifest().consistency.contains(kCheckpointFact)) continue;
     tracking.give_up_broken("the checkpoint of the earlier snapshot is gone");
     return tracking;
   }
@@ -152,6 +160,10 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
         return is_usable(snapshot, own) &&
                std::ranges::find(there, name) != there.end();
       });
+  if (std::ranges::none_of(description.disks, &vm::Disk::can_hold_bitmaps)) {
+    tracking.give_up("its image has no place to note changes");
+    return tracking;
+  }
   if (found == snapshots.end()) {
     return without_checkpoint(environment, snapshots, own, std::move(tracking));
   }

@@ -121,7 +121,11 @@ class SnapshotTaker {
  public:
   SnapshotTaker(BackupEnvironment& environment, const BackupRequest& request,
                 const std::string& vm, const std::stop_token& stop)
-      : environment_(environment), request_(request), vm_(vm), stop_(stop) {}
+      : environment_(environment),
+        request_(request),
+        vm_(vm),
+        stop_(stop),
+        known_(environment.catalog) {}
 
   base::Result<TakenSnapshot> take() {
     ASSIGN_OR_RETURN(const vm::Domain domain,
@@ -165,8 +169,8 @@ class SnapshotTaker {
         const std::unique_ptr<archive::ArchiveWriter> writer,
         archive::ArchiveWriter::begin(
             environment_.repository, environment_.keys,
-            environment_.vault.signing_key(), environment_.catalog, id,
-            capture->instant(), archive_options(environment_, request_.volume_size)));
+            environment_.vault.signing_key(), known_, id, capture->instant(),
+            archive_options(environment_, request_.volume_size)));
     RETURN_IF_ERROR(add_files(*writer, capture->files()));
     Pace pace({request_.read_limit, request_.write_limit}, *writer, stop_);
     RETURN_IF_ERROR(store_large_files(*writer, *capture, pace));
@@ -282,14 +286,13 @@ class SnapshotTaker {
   base::Status store_all_disks(archive::ArchiveWriter& writer,
                                const vm::Capture& capture,
                                const vm::VmDescription& description, Pace& pace) {
-    const auto progress = [this](const std::string& target) {
-      return progress_of(target);
+    const auto say = [this](const std::string& words) {
+      if (environment_.progress) environment_.progress(vm_, words);
     };
-    ASSIGN_OR_RETURN(
-        stored_,
-        store_disks(capture, description, tracking_, environment_.catalog, writer,
-                    environment_.repository.document().settings.chunk_size, pace,
-                    progress, stop_));
+    ASSIGN_OR_RETURN(stored_,
+                     store_disks(capture, description, tracking_, known_, writer,
+                                 environment_.repository.document().settings.chunk_size,
+                                 pace, say, stop_));
     std::ranges::move(stored_.warnings, std::back_inserter(taken_.warnings));
     return base::Done{};
   }
@@ -316,14 +319,6 @@ class SnapshotTaker {
       RETURN_IF_ERROR(component->finish({{"path", file->path().string()}}));
     }
     return base::Done{};
-  }
-
-  DiskProgress progress_of(const std::string& target) const {
-    if (!environment_.progress) return nullptr;
-    return [this, target](std::uint64_t offset, std::uint64_t size) {
-      environment_.progress(vm_, target + ": " + base::ByteCount(offset).text() +
-                                     " of " + base::ByteCount(size).text());
-    };
   }
 
   base::Status commit(archive::ArchiveWriter& writer, const vm::Capture& capture,
@@ -360,6 +355,7 @@ class SnapshotTaker {
   const BackupRequest& request_;
   const std::string& vm_;
   const std::stop_token& stop_;
+  KnownUntilDamage known_;
   ChangeTracking tracking_;
   std::string checkpoint_;
   std::vector<vm::MissingPart> missing_;

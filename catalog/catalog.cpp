@@ -42,7 +42,7 @@ base::Result<std::unique_ptr<Catalog>> Catalog::open(
       state->database.prepare("SELECT v.name, c.place, c.stored_size, c.frame_key "
                               "FROM chunk c JOIN frame_key k ON k.row = c.frame_key "
                               "JOIN volume v ON v.row = k.volume WHERE c.id = ?1 "
-                              "ORDER BY v.name, c.place"));
+                              "ORDER BY v.created DESC, v.name, c.place"));
   return std::unique_ptr<Catalog>(new Catalog(std::move(state)));
 }
 

@@ -121,6 +121,8 @@ class Catalog final : public archive::KnownChunks, public archive::ChunkLocator 
   base::Result<std::uint64_t> began_at(const archive::SignerId& signer) const;
 
   base::Result<bool> contains(const archive::ChunkId& id) const override;
+  /// First those that count as stored; of these the newest, which is there because an
+  /// older one was found damaged.
   base::Result<std::vector<archive::ChunkLocation>> locate(
       const archive::ChunkId& id) const override;
 

@@ -101,6 +101,9 @@ class Guard {
             if (!failures.empty()) undo_for_the_dead();
             return;
           }
+          if (message.json.contains("watching")) {
+            static_cast<void>(channel_.send({{"watching", true}}));
+          }
           take(message);
           break;
         case GuardChannel::Arrival::kEnd:

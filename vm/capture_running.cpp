@@ -110,11 +110,10 @@ class RunningCapture final : public Capture {
     // From here on it is the next run that knows whether a snapshot goes with it.
     has_checkpoint_ = !plan_.traces.checkpoint.empty();
     plan_.traces.checkpoint.clear();
-    const bool is_guarded = static_cast<bool>(guard_->hold(plan_.traces));
+    static_cast<void>(guard_->hold(plan_.traces));
+    const auto frozen = were_images_frozen();
     RETURN_IF_ERROR(end());
-    if (is_guarded || plan_.traces.overlays.empty()) return base::Done{};
-    // A frozen image can be read on while the guard commits to it: nothing breaks.
-    return let_go_early("the guard of the capture is gone");
+    return frozen;
   }
 
  private:
@@ -134,6 +133,21 @@ class RunningCapture final : public Capture {
     disks_.clear();
     guard_.reset();
     if (!status) return std::move(status).error().at("vm", vm_name_);
+    return base::Done{};
+  }
+
+  // A frozen image can be read on while its overlay is committed to it: nothing breaks.
+  base::Status were_images_frozen() {
+    if (plan_.traces.overlays.empty()) return base::Done{};
+    if (!guard_->is_watching()) {
+      return let_go_early("the guard of the capture merges the overlays, or is gone");
+    }
+    for (const Overlay& overlay : plan_.traces.overlays) {
+      ASSIGN_OR_RETURN(const bool is_frozen, is_base_frozen(domain_, overlay));
+      if (is_frozen) continue;
+      return let_go_early("another program merged the overlay of disk " +
+                          overlay.target);
+    }
     return base::Done{};
   }
 
@@ -267,13 +281,13 @@ class RunningCapture final : public Capture {
     ASSIGN_OR_RETURN(const DomainFacts now,
                      read_domain_xml(std::string(base::as_text(active->content)),
                                      Missing::kRecorded));
-    const auto targets = [](const VmDescription& of) {
-      std::set<std::string> found;
-      for (const Disk& disk : of.disks) found.insert(disk.target);
-      for (const auto& [target, reason] : of.unread_disks) found.insert(target);
+    const auto images = [](const VmDescription& of) {
+      std::map<std::string, std::string> found;
+      for (const Disk& disk : of.disks) found[disk.target] = disk.path.string();
+      for (const auto& [target, reason] : of.unread_disks) found[target];
       return found;
     };
-    if (targets(now.vm) == targets(vm)) return base::Done{};
+    if (images(now.vm) == images(vm)) return base::Done{};
     return base::Error(base::ErrorCode::kBusy, "a disk was plugged in or out meanwhile")
         .next("run this again");
   }

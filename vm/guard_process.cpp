@@ -17,6 +17,8 @@ namespace {
 constexpr auto kStartLimit = std::chrono::seconds(30);
 // A merge of an overlay can take minutes, and the guest runs meanwhile.
 constexpr auto kUndoLimit = std::chrono::minutes(30);
+// It looks up every half second.
+constexpr auto kWatchLimit = std::chrono::seconds(10);
 constexpr auto kEndLimit = std::chrono::seconds(10);
 constexpr auto kPoll = std::chrono::milliseconds(10);
 
@@ -108,6 +110,12 @@ base::Status GuardProcess::hold(const CaptureTraces& traces) {
 base::Status GuardProcess::hold_socket(int socket) {
   if (!channel_.send({{"drain", true}}, socket)) return guard_is_gone();
   return base::Done{};
+}
+
+bool GuardProcess::is_watching() {
+  if (!channel_.send({{"watching", true}})) return false;
+  const auto answer = wait_for_answer(kWatchLimit);
+  return answer && answer->contains("watching");
 }
 
 base::Status GuardProcess::undo() {

@@ -45,6 +45,10 @@ class GuardProcess {
   /// The guard drains `socket` before it ends the job. errors  kIo: it is gone.
   base::Status hold_socket(int socket);
 
+  /// Whether the guard waits for what we do; not once it undoes for a capture that it
+  /// takes for dead.
+  bool is_watching();
+
   /// Has everything undone and waits for it.
   /// errors  kHypervisor, kIo: what failed; the guard goes on trying for ten minutes.
   base::Status undo();

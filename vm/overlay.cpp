@@ -1,5 +1,7 @@
 #include "vm/overlay.h"
 
+#include <libvirt/virterror.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -178,6 +180,18 @@ base::Status freeze_under_overlays(const Domain& domain,
                               "cannot put overlays over the disks");
   }
   return base::Done{};
+}
+
+base::Result<bool> is_base_frozen(const Domain& domain, const Overlay& overlay) {
+  const auto definition = read_domain(domain, 0);
+  if (!definition) {
+    if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) return true;
+    return definition.error();
+  }
+  if (!is_in_use(definition.value(), overlay)) return false;
+  virDomainBlockJobInfo job{};
+  // A VM that is off has no jobs, and is an error here.
+  return virDomainGetBlockJobInfo(domain.get(), overlay.target.c_str(), &job, 0) <= 0;
 }
 
 base::Status commit_overlay(const Domain& domain, const Overlay& overlay) {

@@ -24,6 +24,11 @@ base::Status freeze_under_overlays(const Domain& domain,
                                    const std::vector<Overlay>& overlays,
                                    const std::vector<std::string>& targets);
 
+/// Whether nothing is written to the base of `overlay`: the disk uses the overlay, and
+/// no job merges it. A VM that is gone writes nothing.
+/// errors  kHypervisor.
+base::Result<bool> is_base_frozen(const Domain& domain, const Overlay& overlay);
+
 /// Merges the overlay into its base, makes the base the active image again, removes the
 /// overlay. One that is not in use is only removed. For a VM that is off, by qemu-img
 /// and a new definition.

@@ -159,6 +159,31 @@ TEST_CASE("chunks are stored once in an archive, and not if they are known",
         std::vector<std::string>{volume_name(first.id, 1), volume_name(second.id, 1)});
 }
 
+TEST_CASE("a component that is given up leaves its name to another", "[archive]") {
+  const ArchiveFixture fixture;
+  const auto writer = fixture.begin().value();
+  const std::uint64_t size = std::uint64_t{2} * kTestChunkSize;
+  {
+    const auto given_up =
+        must(writer->add_component("disk", "vda", IdScope::kShared, size));
+    REQUIRE(given_up->put(0, repeated(kTestChunkSize, 1)));
+  }
+  CHECK(writer->counts().source_bytes == 0);
+  const auto disk = must(writer->add_component("disk", "vda", IdScope::kShared, size));
+  REQUIRE(disk->put(1, repeated(kTestChunkSize, 2)));
+  REQUIRE(disk->finish({}));
+  const auto snapshot =
+      must(writer->commit(ArchiveFixture::description(), {}, fixture.position));
+  const Volume last = must(fixture.open(volume_name(snapshot.id, snapshot.volumes)));
+  const TestLocator locator = fixture.locate_all();
+  const auto reader = must(fixture.read(last, locator, &TestKeys::get().recovery));
+  REQUIRE(reader->manifest().components.size() == 1);
+  base::Bytes whole(kTestChunkSize);
+  const base::Bytes second = repeated(kTestChunkSize, 2);
+  whole.insert(whole.end(), second.begin(), second.end());
+  CHECK(must(reader->read_whole(component_of(*reader, "disk"), size)) == whole);
+}
+
 TEST_CASE("a disk of holes needs no frame, however large it is", "[archive]") {
   const ArchiveFixture fixture;
   const auto writer = fixture.begin().value();

@@ -70,6 +70,12 @@ same_as_full() {
   done
   FIRST=$first
 }
+# goes_on TAG WHAT: the next backup reads no disk whole that it knows the changes of, and is the same as a full one.
+goes_on() {
+  same_as_full "$1" changed "$2"
+  unlike "$2: no disk is read whole for a reason" ': all of it (is|was) read' "$SAID"
+  like "$2: of the disk with data only what changed is read" '^what changed since snapshot ' "$(shows "$FIRST" vdb)"
+}
 # broken TAG TARGET REASON WHAT [READ]: the next backup reads the disk whole (and says that it READ all, or of other disks
 # only what changed), says why, keeps why, and is the same as a full one.
 broken() {
@@ -96,7 +102,7 @@ like 'show has its size' '^(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,}) blocks called unch
 writes web vdb 'write -P 0x42 1M 64k' 'write -P 0x43 5000k 4k' 'write -z 8M 1M' 'discard 12M 2M' 'write -P 0x44 20M 100k'
 sealift A backup tl-web --estimate --json
 at_least 'the estimate knows what changed' 3211264 "$(json 'd["disks"][1]["bytes"]')"
-same_as_full web changed 'writes, zeros and a discard'
+goes_on web 'writes, zeros and a discard'
 at_most 'few bytes were read' 4194304 "$(sealift A show "$FIRST" --json; json 'd["changed_bytes"]')"
 is 'kind and read say so' 'incremental changed' "$(sealift A show "$FIRST" --json; json 'd["kind"] + " " + d["read"]')"
 sealift B verify "$FIRST" --identity /mnt/recovery.pem
@@ -112,14 +118,14 @@ exits 0 'a VM that is off is backed up'
 is 'whole' all "$(json 'd["read"]')"
 bed_start A web
 writes web vdb 'write -P 0x45 2M 64k'
-same_as_full web changed 'after the VM was off'
+goes_on web 'after the VM was off'
 
 vsh A snapshot-create-as "$web" keep --disk-only --no-metadata --atomic \
   --diskspec vda,snapshot=no --diskspec "vdb,file=$BED_IMAGES/over.qcow2" > /dev/null
 writes web vdb 'write -P 0x46 3M 64k'
 vsh A blockcommit "$web" vdb --active --pivot --wait > /dev/null
 writes web vdb 'write -P 0x47 4M 64k'
-same_as_full web changed 'an external snapshot that was merged back'
+goes_on web 'an external snapshot that was merged back'
 
 cat > "$BED/A/other.xml" <<XML
 <domaincheckpoint><name>another-tool</name><disks><disk name='vda' checkpoint='no'/>
@@ -127,17 +133,17 @@ cat > "$BED/A/other.xml" <<XML
 XML
 vsh A checkpoint-create "$web" "$BED/A/other.xml" > /dev/null
 writes web vdb 'write -P 0x48 6M 64k'
-same_as_full web changed "another tool's checkpoint after ours"
+goes_on web "another tool's checkpoint after ours"
 is 'and it is left alone' another-tool "$(checkpoints web | grep -v '^sealift-')"
 vsh A checkpoint-delete "$web" another-tool > /dev/null
 writes web vdb 'write -P 0x49 7M 64k'
-same_as_full web changed 'and once it is deleted'
+goes_on web 'and once it is deleted'
 
 sealift A backup tl-web --scratch-dir /no/such/folder
 exits 15 'a backup that fails'
 is 'leaves the checkpoint there was' "$(checkpoint_name "$ID")" "$(checkpoints web)"
 writes web vdb 'write -P 0x4a 9M 64k'
-same_as_full web changed 'after a backup that failed'
+goes_on web 'after a backup that failed'
 
 # begun TAG MIB/S [OPTION]: a slow backup in the background; its pid in PID.
 begun() {
@@ -155,7 +161,7 @@ begun() {
 begun web 24 --full
 writes web vdb 'write -P 0x41 10M 64k' 'write -P 0x41 30M 64k'
 wait $PID
-same_as_full web changed 'after writes in the middle of a backup'
+goes_on web 'after writes in the middle of a backup'
 
 # Whoever pauses the VM while its disks are read has his reasons.
 begun web 24 --full
@@ -173,7 +179,7 @@ done_or_stop
 sealift A backup tl-web --repo /mnt/second --json
 is 'the first backup into a second repository' all "$(json 'd["read"]')"
 writes web vdb 'write -P 0x4a 9500k 64k'
-same_as_full web changed 'into the first one, after that'
+goes_on web 'into the first one, after that'
 sealift A backup tl-web --repo /mnt/second --json
 is 'and into the second' changed "$(json 'd["read"]')"
 other=$(json 'd["id"]')
@@ -192,7 +198,7 @@ writes web vdb 'write -P 0x4b 10M 64k'
 kill -KILL $PID
 wait $PID 2> /dev/null || :
 writes web vdb 'write -P 0x4c 10500k 64k'
-same_as_full web changed 'after a backup that was killed'
+goes_on web 'after a backup that was killed'
 
 begun web 2 --full
 writes web vdb 'write -P 0x4d 11M 64k'
@@ -200,7 +206,7 @@ vsh A destroy "$web" > /dev/null
 wait $PID 2> /dev/null || :
 bed_start A web
 writes web vdb 'write -P 0x4e 11500k 64k'
-same_as_full web changed 'after the VM was destroyed in the middle of a backup'
+goes_on web 'after the VM was destroyed in the middle of a backup'
 
 # An incremental of its own that is killed while it reads, and one that the guest writes to meanwhile.
 incremental_killed() {
@@ -215,12 +221,12 @@ incremental_killed() {
     sleep 0.1
   done
   is "$tag: an incremental is killed while it reads: the guest runs" running "$(vsh A domstate "$(bed_uuid "$tag")")"
-  same_as_full "$tag" changed "$tag: after an incremental that was killed"
+  goes_on "$tag" "$tag: after an incremental that was killed"
   writes "$tag" vdb 'write -P 0x73 16M 12M'
   begun "$tag" 12
   writes "$tag" vdb 'write -P 0x74 17M 64k' 'write -P 0x74 45M 64k'
   wait $PID
-  same_as_full "$tag" changed "$tag: after an incremental that was written to meanwhile"
+  goes_on "$tag" "$tag: after an incremental that was written to meanwhile"
 }
 incremental_killed web
 
@@ -238,7 +244,7 @@ is 'which is not known before QEMU closes the image' "$(printf '%s\n' "$orphan" 
   "$(bitmaps "$images/web-data.qcow2")"
 bed_start A web
 writes web vdb 'write -P 0x58 15M 64k'
-same_as_full web changed 'beside a forgotten bitmap'
+goes_on web 'beside a forgotten bitmap'
 
 vsh A blockresize "$web" vdb 40M > /dev/null
 writes web vdb 'write -P 0x52 38M 64k'
@@ -252,7 +258,7 @@ bed_start A web
 writes web vdb 'write -P 0x54 11M 64k'
 broken web vdb 'what was noted of its changes is lost' 'QEMU crashed'
 writes web vdb 'write -P 0x55 12M 64k'
-same_as_full web changed 'after a broken chain the next one stands'
+goes_on web 'after a broken chain the next one stands'
 
 vsh A destroy "$web" > /dev/null
 is 'no bitmap lies in the image but the last' "$(checkpoint_name "$ID")" "$(bitmaps "$images/web-data.qcow2")"
@@ -271,7 +277,7 @@ bed_start A web
 backed_up web changed 'a new disk'
 like 'which is read whole' '^all: the earlier snapshot does not hold it' "$(shows "$ID" vdc)"
 writes web vdc 'write -P 0x59 5M 64k'
-same_as_full web changed 'the next time it is not'
+goes_on web 'the next time it is not'
 like 'it is not' '^what changed since' "$(shows "$FIRST" vdc)"
 vsh A destroy "$web" > /dev/null
 vsh A dumpxml "$web" --inactive --security-info | sed -e 's/web-data/web-XX/; s/web-more/web-data/; s/web-XX/web-more/' > "$BED/A/swapped.xml"
@@ -305,7 +311,7 @@ bed_wait_console A back 'No bootable option' > /dev/null
 backed_up back all 'a VM whose disk lies on another image'
 base=$images/back-data-base.qcow2
 writes back vdb 'write -P 0x60 1M 64k'
-same_as_full back changed 'its changes alone'
+goes_on back 'its changes alone'
 # A byte of every chunk that the image below holds: what is drawn of the disk cannot miss them all.
 qemu-img map -U --output=json "$base" | python3 -c '
 import json, sys
@@ -322,7 +328,7 @@ says 'and is noticed' '^warning: tl-back: disk vdb: at offset [0-9]+ it has chan
 ID=$(json 'd["id"]')
 like 'all of the disk is read' '^all: at offset [0-9]+ it has changed, and QEMU does not know:' "$(shows "$ID" vdb)"
 like 'the other disk is not' '^what changed since' "$(shows "$ID" vda)"
-same_as_full back changed 'and the next one stands'
+goes_on back 'and the next one stands'
 vsh A destroy "$(bed_uuid back)" > /dev/null
 
 # --- a disk with an iothread, which QEMU 7.2 must not serve: read under an overlay, its notes from its image ---
@@ -331,7 +337,22 @@ bed_start A fast
 bed_wait_console A fast 'No bootable option' > /dev/null
 backed_up fast all 'a VM with an iothread'
 writes fast vdb 'write -P 0x62 1M 64k' 'write -z 8M 1M' 'discard 12M 2M'
-same_as_full fast changed 'its changes alone'
+goes_on fast 'its changes alone'
+
+# The bitmap goes on in two images; of the frozen one only the upper one's can be had.
+writes fast vdb 'write -P 0x71 10M 64k'
+vsh A snapshot-create-as "$(bed_uuid fast)" kept --disk-only --no-metadata --atomic \
+  --diskspec vda,snapshot=no --diskspec "vdb,file=$BED_IMAGES/fast-over.qcow2" > /dev/null
+writes fast vdb 'write -P 0x72 3M 64k'
+broken fast vdb 'an external snapshot of it was made' 'an external snapshot that stays' changed
+writes fast vdb 'write -P 0x73 11M 64k'
+goes_on fast 'on top of it'
+vsh A blockcommit "$(bed_uuid fast)" vdb --active --pivot --wait > /dev/null
+rm "$images/fast-over.qcow2"
+writes fast vdb 'write -P 0x74 12M 64k'
+broken fast vdb 'its image was another' 'once it is merged back' changed
+goes_on fast 'and the next one stands'
+
 like 'of the disk with the iothread too' '^what changed since' "$(shows "$FIRST" vdb)"
 # meanwhile TAG OFFSET...: a backup that is written to while it reads; it ends well.
 meanwhile() {
@@ -342,19 +363,19 @@ meanwhile() {
   wait $PID
 }
 meanwhile fast 3M 20M 40M
-same_as_full fast changed 'after writes in the middle of a backup'
+goes_on fast 'after writes in the middle of a backup'
 begun fast 2 --full
 writes fast vdb 'write -P 0x64 4M 64k'
 kill -KILL $PID
 wait $PID 2> /dev/null || :
 until [ -z "$(strange_checkpoints fast)" ] && ! vsh A domblklist "$(bed_uuid fast)" | grep -q sealift; do sleep 0.2; done
 writes fast vdb 'write -P 0x65 5M 64k'
-same_as_full fast changed 'after a backup that was killed'
+goes_on fast 'after a backup that was killed'
 incremental_killed fast
 vsh A destroy "$(bed_uuid fast)" > /dev/null
 bed_start A fast
 writes fast vdb 'write -P 0x66 6M 64k'
-same_as_full fast changed 'after the VM was off'
+goes_on fast 'after the VM was off'
 vsh A destroy "$(bed_uuid fast)" > /dev/null
 
 # --- disks that have no place for notes ---
@@ -366,5 +387,36 @@ writes raw vdb 'write -P 0x61 1M 64k'
 same_as_full raw changed 'of the other disk changes, of this one all'
 like 'which is said' 'all: its image has no place to note changes' "$(shows "$FIRST" vdb)"
 vsh A destroy "$(bed_uuid raw)" > /dev/null
+
+# --- the repository is damaged under the earlier snapshot ---
+# Last: what else leans on these volumes is damaged from here on.
+bed_guest A hurt --idle --fill 24
+bed_start A hurt
+bed_wait_console A hurt 'No bootable option' > /dev/null
+backed_up hurt all 'a VM whose snapshot will be damaged'
+like 'which stores all of it' '^[0-9]{8,}$' "$(json 'd["stored_bytes"]')"
+python3 - "$REPOSITORY/archives/${ID:0:2}/$ID/$ID-0001.tar" <<'PYTHON'
+import os, sys, tarfile
+with tarfile.open(sys.argv[1]) as volume:
+    segments = [(member.offset_data, member.size) for member in volume if member.name.startswith("segments/")]
+os.chmod(sys.argv[1], 0o600)
+with open(sys.argv[1], "r+b") as file:
+    for begin, size in segments:
+        file.seek(begin)
+        content = bytearray(file.read(size))
+        content[::64] = bytes(byte ^ 0x55 for byte in content[::64])
+        file.seek(begin)
+        file.write(content)
+PYTHON
+writes hurt vdb 'write -P 0x62 1M 64k'
+backed_up hurt all 'a backup after the damage'
+like 'it says so' '^warning: tl-hurt: disk vd[ab]: the earlier snapshot is damaged: .*; all of it was read$' "$SAID_LAST"
+sealift B verify "$ID" --identity /mnt/recovery.pem
+exits 0 'it leans on nothing that is damaged'
+writes hurt vdb 'write -P 0x63 2M 64k'
+goes_on hurt 'and the next one stands'
+sealift B verify "$FIRST" --identity /mnt/recovery.pem
+exits 0 'which is whole, too'
+vsh A destroy "$(bed_uuid hurt)" > /dev/null
 
 finish

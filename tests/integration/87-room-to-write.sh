@@ -102,6 +102,26 @@ says 'only: with the reason' 'was sealift stopped'
 sealift A list --json
 is 'only: and is none' '[]' "$OUT"
 
+# The same near the end: all is read before the merge is done, and what was written at first is not of the instant.
+begin only
+ok 'only: reading' reading only
+# has_read MIB: of the disk with data, so much has been read.
+has_read() {
+  local server
+  for server in $(pgrep -P "$PID" -x qemu-nbd || :); do
+    if [ "$(awk '/^rchar/ {print $2}' "/proc/$server/io")" -gt $(($1 << 20)) ]; then return 0; fi
+  done
+  return 1
+}
+until has_read 36; do sleep 0.05; done
+fill only 2
+ended
+exits 15 'only: the room runs out near the end'
+as_before only 'only: the room ran out near the end'
+in_cluster A rm "${ROOM[only]}/filler"
+sealift A list --json
+is 'only: what was read then is no snapshot either' '[]' "$OUT"
+
 for tag in plain only; do
   sealift A backup tl-$tag --scratch-dir /mnt/scratch
   exits 0 "$tag: with room again"
