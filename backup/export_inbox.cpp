@@ -107,6 +107,19 @@ base::Result<std::optional<fs::path>> find_deeper(const fs::path& folder) {
   return std::optional<fs::path>();
 }
 
+// A part of an export says nothing of whether the export is finished.
+base::Status must_be_no_part(const fs::path& folder) {
+  for (fs::path above = folder.parent_path(); above.has_relative_path();
+       above = above.parent_path()) {
+    if (!is_there(above / kExportDocument) && !is_there(above / kUnfinished)) continue;
+    return base::Error(base::ErrorCode::kRefused,
+                       "the folder is a part of an export; nothing was stored")
+        .at("folder", folder.string())
+        .next("name the export: " + above.string());
+  }
+  return base::Done{};
+}
+
 base::Status parse_files(const base::Json& json, ExportDocument& document) {
   ASSIGN_OR_RETURN(const base::Json files, base::json_array(json, "files"));
   for (const base::Json& entry : files) {
@@ -229,6 +242,7 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
         .at("file", deeper->string())
         .next("name the inbox: " + deeper->parent_path().parent_path().string());
   }
+  RETURN_IF_ERROR(must_be_no_part(folder));
   found.finished = {folder};
   found.not_ours.clear();
   return found;

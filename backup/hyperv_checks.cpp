@@ -17,6 +17,14 @@ constexpr const char* kNeverAgain =
     "there is no protection key of this VM: this VM can never start again from this "
     "backup";
 
+// What a restore puts at the top of its folder, beside the VM's files.
+bool is_name_of_ours(const std::string& path) {
+  const std::string top = vm::lower_case(path.substr(0, path.find('/')));
+  return top == "runbook.md" || top == "protection-keys" ||
+         top == "sealift-restore.json" ||
+         (top.starts_with("protection-key.") && top.ends_with("json"));
+}
+
 /// Says all that is missing or contradicts itself at once.
 class ExportCheck {
  public:
@@ -63,7 +71,7 @@ class ExportCheck {
       return;
     }
     whole_.keys = std::move(chosen).value();
-    if (whole_.keys.has_vm_key || !needs_key(guest_state_of(scene_.found, vm_))) return;
+    if (whole_.keys.has_vm_key || !needs_key(scene_.found, vm_)) return;
     reasons_.push_back(std::string(kNeverAgain) +
                        "; export its key with Export-MocKey, named " + vm_.id +
                        "_256.json, and give it with --protection-key");
@@ -137,6 +145,10 @@ class ExportCheck {
       if (!archive::is_export_path(path) || base::printable(path) != path) {
         reasons_.push_back(base::printable(path) +
                            ": its name has characters that are not kept; rename it");
+      } else if (is_name_of_ours(path)) {
+        reasons_.push_back(path +
+                           ": a restore writes a file of its own under the first of "
+                           "these names; rename it");
       } else if (!seen.insert(vm::lower_case(path)).second) {
         reasons_.push_back(path +
                            ": another file has its name, in any case of letters");

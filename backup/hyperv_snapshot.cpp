@@ -108,8 +108,19 @@ class HypervSnapshotTaker {
       attributes[vm::kSavedMemory] = saved->has_memory ? "yes" : "no";
     }
     attributes[vm::kExportRole] =
-        vm::is_of_checkpoint(file.path) ? vm::kRoleOfCheckpoint : vm::kRoleOfVm;
+        is_of_vm(file) ? vm::kRoleOfVm : vm::kRoleOfCheckpoint;
     return attributes;
+  }
+
+  // Of a state that is what the VM names: the folder alone says too little.
+  bool is_of_vm(const vm::InspectedFile& file) const {
+    const auto is_it = [&](const std::optional<std::size_t>& own) {
+      return own && this->file(*own).path == file.path;
+    };
+    const std::string kind = kind_of(file);
+    if (kind == "guest-state") return is_it(vm_.guest_state);
+    if (kind == "runtime-state") return is_it(vm_.runtime_state);
+    return !vm::is_of_checkpoint(file.path);
   }
 
   // A log that waits may write anywhere.

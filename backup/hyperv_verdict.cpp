@@ -1,5 +1,7 @@
 #include "backup/hyperv_verdict.h"
 
+#include <algorithm>
+
 namespace sealift::backup {
 
 namespace {
@@ -29,11 +31,11 @@ archive::Verdict guest_state_verdict(const vm::Vmgs* state) {
                                            : "something that the file does not name")};
 }
 
-archive::Verdict key_verdict(const vm::Vmgs* state, const ChosenKeys& keys) {
+archive::Verdict key_verdict(bool is_needed, const ChosenKeys& keys) {
   if (!keys.has_vm_key) {
     return {"protection-key", "absent", "the guest state needs none"};
   }
-  if (!needs_key(state)) {
+  if (!is_needed) {
     return {"protection-key", "complete", "kept, though the guest state needs none"};
   }
   const std::string whose =
@@ -86,13 +88,19 @@ bool needs_key(const vm::Vmgs* state) {
   return word == "GspKey" || word == "unknown";
 }
 
+bool needs_key(const vm::HypervExport& found, const vm::HypervVm& vm) {
+  return std::ranges::any_of(vm.files, [&](std::size_t at) {
+    return needs_key(std::get_if<vm::Vmgs>(&found.files[at].content));
+  });
+}
+
 std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
                                            const vm::HypervVm& vm,
                                            const std::vector<std::string>& names,
                                            const ChosenKeys& keys) {
   const vm::Vmgs* const state = guest_state_of(found, vm);
   archive::Verdict whole{"", "complete", ""};
-  if (needs_key(state)) whole.reason = kNotProvable;
+  if (needs_key(found, vm)) whole.reason = kNotProvable;
   if (state != nullptr && protection_word(*state) == "GspById") {
     whole.reason = kBoundToHost;
   }
@@ -104,7 +112,7 @@ std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
   }
   verdicts.push_back({"firmware-vars", "absent", "they lie in the guest state"});
   verdicts.push_back(guest_state_verdict(state));
-  verdicts.push_back(key_verdict(state, keys));
+  verdicts.push_back(key_verdict(needs_key(found, vm), keys));
   return verdicts;
 }
 

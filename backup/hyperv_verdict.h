@@ -18,6 +18,8 @@ const vm::Vmgs* guest_state_of(const vm::HypervExport& found, const vm::HypervVm
 
 /// Whether the VM can never start again without its protection key.
 bool needs_key(const vm::Vmgs* state);
+/// The same of the VM or a checkpoint of it.
+bool needs_key(const vm::HypervExport& found, const vm::HypervVm& vm);
 
 /// One verdict for the whole, first, then one per component.
 /// names  Of the components of vm.files, in their order.

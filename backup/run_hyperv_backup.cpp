@@ -96,6 +96,7 @@ class HypervRun {
     scene.host = request_.host;
     ExportOutcome through_inbox;
     through_inbox.folder = folder;
+    bool is_all = true;
     ASSIGN_OR_RETURN(const std::vector<fs::path> paths, vm::list_hyperv_files(folder));
     // Looked at first: what changes from here on is noticed.
     RETURN_IF_ERROR(look_at_files(paths, scene));
@@ -103,6 +104,7 @@ class HypervRun {
       ASSIGN_OR_RETURN(const ExportDocument document, read_export_document(folder));
       RETURN_IF_ERROR(check_export_files(folder, document, paths, stop_));
       take_over(document, scene);
+      is_all = note_other_files(folder, document, paths);
       through_inbox.said = document.digest;
     }
     RETURN_IF_ERROR(name_given_keys(scene, is_inbox));
@@ -111,10 +113,25 @@ class HypervRun {
       outcome_.vms.push_back(stop_.stop_requested() ? not_begun(vm.name)
                                                     : back_up(scene, vm));
     }
-    const bool is_all = scene.found.unclaimed.empty();
+    is_all = is_all && scene.found.unclaimed.empty();
     if (is_inbox && is_all) outcome_.exports.push_back(std::move(through_inbox));
     outcome_.has_leftovers = outcome_.has_leftovers || (is_inbox && !is_all);
     return base::Done{};
+  }
+
+  // Of a kind that Sealift does not store. Whether there is none.
+  bool note_other_files(const fs::path& folder, const ExportDocument& document,
+                        const std::vector<fs::path>& known) {
+    bool is_none = true;
+    for (const ExportDocument::File& file : document.files) {
+      const fs::path path = folder / file.path;
+      if (std::ranges::find(known, path) != known.end()) continue;
+      is_none = false;
+      outcome_.warnings.push_back(path.string() +
+                                  " is no file of a VM that Sealift knows, and is not "
+                                  "stored; the export is not marked as stored");
+    }
+    return is_none;
   }
 
   // Said at every run, whether an export is new or not.

@@ -44,6 +44,7 @@ Result<Json> parse_strict_json(std::string_view text) {
     }
     return true;
   };
+  // What the parser says cites the text, which may be a secret.
   try {
     Json value = Json::parse(text, watch);
     if (is_too_deep) return broken("the JSON text is nested too deeply");
@@ -51,8 +52,11 @@ Result<Json> parse_strict_json(std::string_view text) {
       return broken("a name stands twice in a JSON object").at("member", duplicate);
     }
     return value;
-  } catch (const Json::exception& error) {
-    return broken("the text is not JSON").because(error.what());
+  } catch (const Json::parse_error& error) {
+    return broken("the text is not JSON")
+        .because("at byte " + std::to_string(error.byte));
+  } catch (const Json::exception&) {
+    return broken("the text is not JSON").because("a number is out of range");
   }
 }
 

@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 /// an object, NaN, comments, invalid UTF-8, nesting deeper than 64 and anything after
 /// the value.
 ///
-/// errors  kCorrupt: with the place in the text.
+/// errors  kCorrupt: with its byte; of the text only the name that stands twice.
 Result<Json> parse_strict_json(std::string_view text);
 
 /// Members of an object by name and type.

@@ -72,8 +72,11 @@ base::Result<base::Json> read_json(base::ByteView text) {
   const auto plain = read_field_text(text);
   if (!plain) return broken_by("J1", "not a key JSON", plain.error());
   auto json = base::parse_strict_json(plain.value());
-  if (!json) return broken_by("J1", "not a key JSON", json.error());
-  return json;
+  if (json) return json;
+  // Without its places: a member's name may be a key in the wrong place.
+  const base::Error& error = json.error();
+  return broken("J1", "not a key JSON")
+      .because(error.what() + (error.cause().empty() ? "" : ", " + error.cause()));
 }
 
 // J2 to J4: how the key is wrapped.

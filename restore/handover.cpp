@@ -187,7 +187,10 @@ class HandoverMaker {
                     {"wrapping_key_name", target_.key_name},
                     {"keys", base::Json::array()},
                     {"files", base::Json::array()}};
-    for (std::size_t at = 0; at < facts_.keys.size(); ++at) {
+    // Import-SealiftVM.ps1 imports what stands here.
+    const bool opens_by_key =
+        guest_state_ != "empty" && guest_state_ != "none" && guest_state_ != "GspById";
+    for (std::size_t at = 0; opens_by_key && at < facts_.keys.size(); ++at) {
       const RunbookKey& key = facts_.keys[at];
       json["keys"].push_back(
           {{"path", key.path},

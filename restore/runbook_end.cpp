@@ -26,8 +26,20 @@ void write_remove_wrapping_key(Page& page, const Plan& /*plan*/) {
 }
 
 void write_clean_up(Page& page, const Plan& plan) {
-  page.text(
-      "There is no wrapping key to remove. The VM runs from `$new`; `$folder` can go.");
+  const std::string& wrapping_key = plan.facts.wrapping_key_name;
+  if (wrapping_key.empty()) {
+    page.text("There is no wrapping key to remove.");
+  } else {
+    page.text(
+        "**Remove the wrapping key.** It was made here for this restore, and nothing "
+        "of this VM needs it. Left behind, the next key backup exports it, and later "
+        "imports collide or hang. If more VMs come with it, after the last one.");
+    page.powershell({"$group   = 'AzureStackHostAttestation'",
+                     "$vault   = 'AzureStackTvmKeyVault'",
+                     remove_key(powershell_text(wrapping_key))});
+    page.text("You see no error.");
+  }
+  page.text("The VM runs from `$new`; `$folder` can go.");
   page.powershell({"Get-VM -Id $vmId | Get-VMHardDiskDrive | Select-Object Path"});
   page.text(
       "You see paths below `$new`: delete `$folder`. If not, delete nothing. Make "
@@ -54,6 +66,9 @@ void write_check_list(Page& page, const Plan& plan) {
       items.push_back("`Get-MocKey` does not show " + code(name));
     }
     items.emplace_back("the VM was not started before its key was there");
+  } else if (!plan.facts.wrapping_key_name.empty()) {
+    items.push_back("`Get-MocKey` does not show the wrapping key " +
+                    code(plan.facts.wrapping_key_name));
   }
   items.push_back((plan.is_by_id ? "on the old host " : "") +
                   ("`Get-VM` shows the id " + code(plan.facts.vm_id)));

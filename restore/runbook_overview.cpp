@@ -242,6 +242,9 @@ void write_short_way(Page& page, const Plan& plan) {
   if (plan.needs_key) {
     lines.emplace_back(
         ".\\Import-SealiftVM.ps1 -RemoveWrappingKey $wrap  # at the end");
+  } else if (!plan.facts.wrapping_key_name.empty()) {
+    lines.push_back(".\\Import-SealiftVM.ps1 -RemoveWrappingKey " +
+                    powershell_text(plan.facts.wrapping_key_name) + "  # at the end");
   }
   page.powershell(lines);
   std::string seen = "You see `imported VM`, or a reason and exit status 5.";

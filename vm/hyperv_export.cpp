@@ -71,6 +71,12 @@ bool holds_what_it_is_called(const InspectedFile& file) {
   return true;
 }
 
+// A configuration names it, or it is nobody's.
+bool is_state(const InspectedFile& file) {
+  const std::string end = ending(file.path.filename().string());
+  return end == ".vmgs" || end == ".vmrs";
+}
+
 /// The folders of the VMs in an export.
 class VmFolders {
  public:
@@ -111,7 +117,7 @@ class VmSorter {
       vm_.id = vm->id.text();
       if (!vm->name.empty()) vm_.name = vm->name;
       look_at(*vm);
-      claim_runtime_state(own());
+      vm_.runtime_state = claim_runtime_state(own());
     }
     if (folders_.has_one_vm(folder_)) claim_folder();
     look_at_checkpoints();
@@ -195,14 +201,16 @@ class VmSorter {
     return found;
   }
 
-  void claim_runtime_state(const InspectedFile& of) {
+  std::optional<std::size_t> claim_runtime_state(const InspectedFile& of) {
     const std::string name = of.path.stem().string() + ".VMRS";
-    if (const auto found = find(name, of.path)) {
+    const auto found = find(name, of.path);
+    if (found) {
       claim(*found);
-      return;
+    } else {
+      block(of.path, "its runtime state is not here: " + name,
+            "copy all files that Export-VM made");
     }
-    block(of.path, "its runtime state is not here: " + name,
-          "copy all files that Export-VM made");
+    return found;
   }
 
   void claim_drives(const InspectedFile& of, const HypervConfiguration& vm,
@@ -243,9 +251,10 @@ class VmSorter {
                  : "export the VM again, with all its disks");
   }
 
+  // A copy of a guest state that somebody left there would be taken for the VM's.
   void claim_folder() {
     for (std::size_t at = 0; at < files_.size(); ++at) {
-      if (files_[at].type == "wrapped-key") continue;
+      if (files_[at].type == "wrapped-key" || is_state(files_[at])) continue;
       if (folders_.of(files_[at].path) == folder_) claim(at);
     }
   }

@@ -32,6 +32,7 @@ struct HypervVm {
   std::size_t configuration = 0;   ///< Its place in HypervExport::files.
   std::vector<std::size_t> files;  ///< All of the VM's, ascending, that one included.
   std::optional<std::size_t> guest_state;
+  std::optional<std::size_t> runtime_state;  ///< Its own, not a checkpoint's.
   std::vector<std::size_t> drives;     ///< Places of the disks that it names itself.
   std::vector<HypervRemark> blockers;  ///< It is not whole, or not one VM.
   std::vector<HypervRemark> remarks;   ///< What is odd, and no reason to refuse it.
@@ -47,7 +48,8 @@ struct HypervExport {
 
 /// Files are found by their names, whatever the case, in the VM's own folder or in no
 /// VM's, and parents by their GUIDs: the paths of the source are not paths here. Files
-/// that lie in the folder of one VM alone are that VM's, named anywhere or not.
+/// that lie in the folder of one VM alone are that VM's, named anywhere or not; but a
+/// guest state or runtime state only if the VM or a checkpoint of it names it.
 HypervExport sort_out_export(std::vector<InspectedFile> files);
 
 /// Whether it lies where Hyper-V puts what belongs to a checkpoint.

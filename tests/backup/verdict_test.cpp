@@ -1,5 +1,6 @@
 #include "backup/verdict.h"
 
+#include "backup/hyperv_verdict.h"
 #include "tests/support/catch.h"
 
 namespace sealift::backup {
@@ -94,6 +95,23 @@ TEST_CASE("a VM without a vTPM is complete, and the verdict says so", "[backup]"
   CHECK(verdicts.front().state == "complete");
   CHECK(verdicts.front().reason == "the VM has no vTPM");
   CHECK(verdict_of(verdicts, "firmware-vars").state == "absent");
+}
+
+TEST_CASE("a key is needed if only a checkpoint's guest state needs it", "[backup]") {
+  vm::Vmgs empty;
+  empty.is_empty = true;
+  vm::Vmgs by_key;
+  by_key.protection = vm::VmgsProtection::kGspKey;
+  vm::HypervExport found;
+  found.files.resize(2);
+  found.files[0].content = empty;
+  found.files[1].content = by_key;
+  vm::HypervVm one;
+  one.guest_state = 0;
+  one.files = {0};
+  CHECK_FALSE(needs_key(found, one));
+  one.files = {0, 1};
+  CHECK(needs_key(found, one));
 }
 
 }  // namespace sealift::backup

@@ -55,6 +55,16 @@ TEST_CASE("strict JSON names the member that stands twice", "[base]") {
   CHECK(refused.error().places().front() == Error::Place{"member", "size"});
 }
 
+TEST_CASE("strict JSON says where its text ends to be JSON, and cites nothing of it",
+          "[base]") {
+  const auto refused = parse_strict_json(R"({"key":"secret)");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().cause() == "at byte 15");
+  const auto large = parse_strict_json("[" + std::string(400, '7') + "]");
+  REQUIRE_FALSE(large);
+  CHECK(large.error().cause() == "a number is out of range");
+}
+
 TEST_CASE("strict JSON lets one name stand in several objects", "[base]") {
   CHECK(parse_strict_json(R"([{"a":1},{"a":{"a":2}},{"a":3}])"));
 }

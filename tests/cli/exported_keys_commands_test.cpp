@@ -252,6 +252,37 @@ TEST_CASE("a pipe or a PEM file is no wrapped key, and is not waited for", "[cli
   CHECK_THAT(junk.error, Contains("next:  the file is cut off, or no key"));
 }
 
+TEST_CASE("a damaged key JSON is never cited: the key may lie in it plainly", "[cli]") {
+  KeyScene scene;
+  const std::string secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+  const std::string begin = R"({"public-key":"","private-key":)";
+  const std::string end =
+      R"(,"private-key-wrapping-info":{"key-name":"","public-key":"",)"
+      R"("enc":"NO_KEY_WRAP"}})";
+  const std::string text = GENERATE_COPY(
+      begin + '"' + secret, begin + '"' + secret + "\n" + secret + '"' + end,
+      begin + secret + end, begin + std::string(400, '7') + end,
+      begin + '"' + secret + "\",\"" + secret + "\":1,\"" + secret + "\":2" + end);
+  const std::string file = scene.write(std::string("export/Keys/1/AES/") + kFile, text);
+  const std::string folder = scene.host.path("export");
+  const std::vector<std::vector<std::string>> commands{
+      {"vm", "inspect", file},
+      {"vm", "inspect", folder, "--json"},
+      {"keyvault", "inspect", file},
+      {"keyvault", "rewrap", file, "--identity", scene.host.path("key-1.pem"), "--to",
+       scene.host.path("key-1.pub.pem"), "--out", scene.host.path("new.json")},
+      {"keyvault", "escrow", folder, "--json"},
+      {"backup", "--hyperv-export", folder}};
+  for (const std::vector<std::string>& command : commands) {
+    const Outcome refused = scene.host.run(command);
+    const std::string said = refused.output + refused.error;
+    CAPTURE(said);
+    CHECK(refused.status != 0);
+    CHECK(said.find(secret.substr(0, 8)) == std::string::npos);
+    CHECK(said.find("77777777") == std::string::npos);
+  }
+}
+
 TEST_CASE("inspect says what is wrong with a VM's key", "[cli]") {
   KeyScene scene;
   const auto inspect = [&](const std::string& name, const std::string& text) {

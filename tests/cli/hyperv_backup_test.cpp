@@ -380,4 +380,89 @@ TEST_CASE("Microsoft's files go through backup and restore", "[cli][fixtures]") 
   }
 }
 
+TEST_CASE("a stray guest state is nobody's, and changes no runbook", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  make({"vm", scene.host.path("other"), "--id", kId, "--name", "payroll", "--state",
+        "empty"});
+  const std::string own = "/Virtual Machines/0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42";
+  for (const char* ending : {".vmgs", ".VMRS"}) {
+    fs::copy_file(scene.host.path("other" + own + ending),
+                  scene.host.path("export/Virtual Machines/old" + std::string(ending)));
+  }
+  const Outcome taken = scene.back_up();
+  const std::string id = id_of(taken);
+  CHECK_THAT(taken.error, Contains("old.vmgs belongs to no VM here and is not stored"));
+  CHECK_THAT(taken.error, Contains("old.VMRS belongs to no VM here and is not stored"));
+  scene.host.write_recovery_key(2);
+  REQUIRE(scene
+              .restore(
+                  id, "back",
+                  {"--wrap-to", scene.host.path("key-2.pub.pem"), "--wrapping-key-name",
+                   "wrap-1", "--key-identity", scene.host.path("moc.pem")})
+              .status == 0);
+  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  CHECK(said.at("guest_state") == "GspKey");
+  CHECK(said.at("keys").size() == 1);
+}
+
+TEST_CASE("what needs no key imports none, and its wrapping key is removed", "[cli]") {
+  ExportScene scene;
+  scene.make_export("empty");
+  scene.host.write_recovery_key(2);
+  const std::string id = id_of(scene.back_up());
+  REQUIRE(scene
+              .restore(
+                  id, "back",
+                  {"--wrap-to", scene.host.path("key-2.pub.pem"), "--wrapping-key-name",
+                   "wrap-1", "--key-identity", scene.host.path("moc.pem")})
+              .status == 0);
+  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  CHECK(said.at("keys").empty());
+  const std::string runbook = scene.host.read("back/RUNBOOK.md");
+  CHECK_THAT(runbook, Contains("Remove-MocKey -name 'wrap-1'"));
+  CHECK_THAT(runbook, Contains("-RemoveWrappingKey 'wrap-1'"));
+  CHECK_THAT(runbook, !Contains("There is no wrapping key to remove"));
+}
+
+TEST_CASE("a folder inside an export is not taken for one", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  fs::create_directories(scene.host.path("inbox/b"));
+  fs::rename(scene.host.path("export"), scene.host.path("inbox/b/payroll"));
+  const std::string mark =
+      GENERATE(as<std::string>(), "sealift-export.unfinished", "sealift-export.json");
+  scene.host.write("inbox/b/" + mark, "");
+  const Outcome refused =
+      scene.host.run({"backup", "--hyperv-export", scene.host.path("inbox/b/payroll"),
+                      "--protection-key", scene.host.path("keys")});
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("the folder is a part of an export"));
+  CHECK_THAT(refused.error, Contains("name the export: " + scene.host.path("inbox/b")));
+}
+
+TEST_CASE("a file that is not stored is named, and its export stays", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  scene.host.write("export/old.vhd", "disk");
+  scene.finish_export("NODE-1");
+  const Outcome taken = scene.back_up();
+  CHECK(taken.status == 4);
+  CHECK_THAT(taken.error, Contains("old.vhd is no file of a VM that Sealift knows"));
+  CHECK_FALSE(fs::exists(scene.host.path("export/sealift-stored.json")));
+}
+
+TEST_CASE("a VM under a name that a restore writes is refused", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const std::string name =
+      GENERATE(as<std::string>(), "RUNBOOK.md", "protection-key.json");
+  fs::rename(scene.host.path("export"), scene.host.path("aside"));
+  fs::create_directory(scene.host.path("export"));
+  fs::rename(scene.host.path("aside"), scene.host.path("export/" + name));
+  const Outcome refused = scene.back_up();
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("a restore writes a file of its own"));
+}
+
 }  // namespace sealift::cli
