@@ -280,7 +280,7 @@ base::Result<SealingRates> measure_sealing(base::ByteView sample,
     return rate;
   };
   const std::vector<std::pair<const char*, MakeWork>> all{
-      {"zero check", [&] { return stages->zero_check(); }},
+      {kZeroCheck, [&] { return stages->zero_check(); }},
       {"id (HMAC-SHA-256)", [&] { return stages->id(); }},
       {"compression", [&] { return stages->compression(); }},
       {"encryption (AES-256-GCM)", [&] { return stages->encryption(); }},

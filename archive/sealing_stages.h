@@ -11,6 +11,9 @@
 
 namespace sealift::archive {
 
+/// The stage that takes no part in sealing: chunks of zeros go no further.
+inline constexpr const char* kZeroCheck = "zero check";
+
 /// Bytes of plaintext a second, whatever a stage itself handles.
 struct StageRate {
   std::string name;  ///< "compression".

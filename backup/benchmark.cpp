@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/byte_count.h"
 
@@ -13,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kMostBytes = 256 * base::kMiB;
 constexpr std::size_t kPiece = 8 * base::kMiB;  // A segment.
+constexpr std::uint64_t kShareOfRoom = 100;
 constexpr auto kMostTime = std::chrono::seconds(5);
 
 base::Error stopped() {
@@ -31,6 +33,22 @@ base::Result<double> rate_of(std::uint64_t size, const std::stop_token& stop,
   }
   const std::chrono::duration<double> spent = Clock::now() - begin;
   return static_cast<double>(done) / spent.count();
+}
+
+base::Result<double> measure_writing(archive::ObjectStore& store,
+                                     std::uint64_t free_room,
+                                     const std::stop_token& stop) {
+  const std::uint64_t size = std::min(kMostBytes, free_room / kShareOfRoom);
+  if (size < kPiece) {
+    return base::Error(base::ErrorCode::kIo, "too little room is free there")
+        .because(base::ByteCount(free_room).text() + " are, and it takes " +
+                 base::ByteCount(kPiece * kShareOfRoom).text());
+  }
+  // Noise, in case that the storage compresses.
+  const base::Bytes piece = archive::noise(kPiece);
+  ASSIGN_OR_RETURN(const std::unique_ptr<archive::PendingObject> object,
+                   store.create("benchmark"));
+  return rate_of(size, stop, [&](std::uint64_t) { return object->append(piece); });
 }
 
 base::Result<std::optional<double>> measure_reading(const archive::ObjectStore& store,
@@ -61,11 +79,11 @@ Limit limit_of_backup(const Benchmark& benchmark) {
   Limit computing{"computing", benchmark.sealing.sealing.all};
   const auto& stages = benchmark.sealing.stages;
   const auto dearest = std::ranges::min_element(stages, {}, &archive::StageRate::one);
-  if (dearest != stages.end()) computing.stage += ", above all " + dearest->name + ",";
-  if (!benchmark.storage) return computing;
+  if (dearest != stages.end()) computing.stage += ", above all " + dearest->name;
+  if (!benchmark.storage || !benchmark.storage->write) return computing;
   return least({computing,
                 {"writing to the repository",
-                 benchmark.storage->write / benchmark.sealing.stored_share}});
+                 *benchmark.storage->write / benchmark.sealing.stored_share}});
 }
 
 Limit limit_of_restore(const Benchmark& benchmark) {
@@ -76,17 +94,35 @@ Limit limit_of_restore(const Benchmark& benchmark) {
                  *benchmark.storage->read / benchmark.sealing.stored_share}});
 }
 
+std::vector<unsigned> percents_of_a_backup(const archive::SealingRates& rates) {
+  const auto time_of = [](const archive::StageRate& stage) {
+    return stage.name == archive::kZeroCheck ? 0 : 1 / stage.one;
+  };
+  double all = 0;
+  for (const archive::StageRate& stage : rates.stages) all += time_of(stage);
+  std::vector<unsigned> percents;
+  double time = 0;
+  long given = 0;  // Sums are rounded, so that the last one is 100.
+  for (const archive::StageRate& stage : rates.stages) {
+    time += time_of(stage);
+    const long sum = std::lround(100 * time / all);
+    percents.push_back(static_cast<unsigned>(sum - given));
+    given = sum;
+  }
+  return percents;
+}
+
 base::Result<StorageRates> measure_storage(archive::ObjectStore& store,
+                                           std::uint64_t free_room,
                                            const std::stop_token& stop) {
-  // Noise, in case that the storage compresses.
-  const base::Bytes piece = archive::noise(kPiece);
   StorageRates rates;
-  {
-    ASSIGN_OR_RETURN(const std::unique_ptr<archive::PendingObject> object,
-                     store.create("benchmark"));
-    ASSIGN_OR_RETURN(rates.write, rate_of(kMostBytes, stop, [&](std::uint64_t) {
-                       return object->append(piece);
-                     }));
+  auto write = measure_writing(store, free_room, stop);
+  if (write) {
+    rates.write = write.value();
+  } else if (write.error().code() == base::ErrorCode::kInterrupted) {
+    return std::move(write).error();
+  } else {
+    rates.write_failure = std::move(write).error();
   }
   ASSIGN_OR_RETURN(rates.read, measure_reading(store, stop));
   return rates;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "archive/object_store.h"
 #include "archive/sealing_stages.h"
@@ -14,8 +15,9 @@ namespace sealift::backup {
 
 /// Bytes a second, of what is stored.
 struct StorageRates {
-  double write = 0;
-  std::optional<double> read;  ///< None: no volume is there yet.
+  std::optional<double> write;  ///< None: `write_failure` says why.
+  std::optional<double> read;   ///< None: no volume is there yet.
+  std::optional<base::Error> write_failure;
 };
 
 struct Benchmark {
@@ -25,7 +27,7 @@ struct Benchmark {
 
 /// The stage that everything waits for, and what is left to it.
 struct Limit {
-  std::string stage;  ///< "computing, above all compression,", ...
+  std::string stage;  ///< "computing, above all compression", ...
   double rate = 0;    ///< Bytes of a disk a second.
 };
 
@@ -33,10 +35,16 @@ Limit limit_of_backup(const Benchmark& benchmark);
 /// As far as it is known here: the disk that is restored to is not.
 Limit limit_of_restore(const Benchmark& benchmark);
 
-/// Writes up to 256 MiB, for 5 s at most, into an object that is never published, and
-/// reads as much of a volume that is there. Nothing is left.
-/// errors  as ObjectStore.  kInterrupted.
+/// What each stage takes of the processor time of a backup, in whole percent that add
+/// up to 100; 0 for the zero check, which only holes need. In the order of the stages.
+std::vector<unsigned> percents_of_a_backup(const archive::SealingRates& rates);
+
+/// Writes into an object that is never published: up to 256 MiB, for 5 s at most, and
+/// no more than a hundredth of `free_room`, which backups that run meanwhile need.
+/// Reads up to 256 MiB of a volume that is there. Nothing is left. errors kInterrupted.
+/// Of reading, as ObjectReader.
 base::Result<StorageRates> measure_storage(archive::ObjectStore& store,
+                                           std::uint64_t free_room,
                                            const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -91,7 +91,7 @@ class Picked {
 };
 
 base::Error stopped() {
-  return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
+  return base::Error(base::ErrorCode::kInterrupted, "the reading was stopped");
 }
 
 class Sample {
@@ -173,6 +173,12 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
   }
   if (!sample.report().missing_at) RETURN_IF_ERROR(sample.compare(jobs, spent, stop));
   return sample.report();
+}
+
+std::string words_of(const SampleReport& report) {
+  if (report.blocks == 0) return "nothing is called unchanged";
+  if (report.blocks == 1) return "1 block called unchanged is what it was";
+  return std::to_string(report.blocks) + " blocks called unchanged are what they were";
 }
 
 }  // namespace sealift::backup

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "archive/archive_writer.h"
 #include "archive/tree_view.h"
@@ -34,5 +35,9 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         unsigned jobs,
                                         const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop);
+
+/// "64 blocks called unchanged are what they were": of a check in which nothing
+/// differed.
+std::string words_of(const SampleReport& report);
 
 }  // namespace sealift::backup

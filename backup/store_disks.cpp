@@ -143,8 +143,7 @@ class DiskStorer {
     }
     stored_.facts["read_" + target] =
         "what changed since snapshot " + tracking_.earlier_id.hex();
-    stored_.facts["sample_" + target] =
-        std::to_string(sample->blocks) + " blocks called unchanged are what they were";
+    stored_.facts["sample_" + target] = words_of(sample.value());
     return std::optional(std::move(earlier));
   }
 

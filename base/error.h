@@ -22,7 +22,7 @@ enum class ErrorCode : std::uint8_t {
   kUnsupported = 14,  ///< Written by a newer version; upgrading can read it.
   kIo = 15,           ///< The operating system or the network refused; see cause().
   kHypervisor = 16,   ///< libvirt refused; see cause().
-  kInterrupted = 130,  ///< The operator stopped it; what was finished is kept.
+  kInterrupted = 130,  ///< A signal stopped it; what was finished is kept.
 };
 
 /// Ownership  A value. Threads  As a std::string.

@@ -17,10 +17,13 @@ using base::ErrorCode;
 constexpr std::size_t kShortestPrefix = 4;
 constexpr std::size_t kCandidatesShown = 10;
 
+bool is_of_digits(const std::string& text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 bool is_prefix(const std::string& text) {
   return text.size() >= kShortestPrefix &&
-         text.size() <= 2 * archive::ArchiveId::kSize &&
-         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+         text.size() <= 2 * archive::ArchiveId::kSize && is_of_digits(text);
 }
 
 std::string words_of(const Snapshot& snapshot) {
@@ -30,10 +33,14 @@ std::string words_of(const Snapshot& snapshot) {
 }
 
 Error not_found(const std::string& selector) {
-  return Error(ErrorCode::kNotFound,
-               "the repository holds no such VM, and no snapshot of that id")
-      .at("snapshot", selector)
-      .next("list what it holds with `sealift list`");
+  Error error(ErrorCode::kNotFound,
+              "the repository holds no such VM, and no snapshot of that id");
+  error.at("snapshot", selector);
+  if (selector.size() < kShortestPrefix && is_of_digits(selector)) {
+    error.next("if it is the start of an id, give at least " +
+               std::to_string(kShortestPrefix) + " digits");
+  }
+  return std::move(error).next("list what it holds with `sealift list`");
 }
 
 // A name that two VMs have.

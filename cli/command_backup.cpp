@@ -13,6 +13,7 @@
 #include "cli/hyperv_backup.h"
 #include "cli/open.h"
 #include "cli/progress.h"
+#include "cli/scratch_folder.h"
 #include "cli/whole_number.h"
 
 namespace sealift::cli {
@@ -68,7 +69,8 @@ base::Result<std::vector<std::string>> read_names(const Values& values,
   if (values.has("all")) {
     ASSIGN_OR_RETURN(std::vector<std::string> names, vm::list_domains(connection));
     if (!names.empty()) return names;
-    return base::Error(base::ErrorCode::kNotFound, "libvirt knows no VM on this host");
+    return base::Error(base::ErrorCode::kNotFound, "libvirt knows no VM on this host")
+        .next("list them with `virsh list --all`; name another libvirt with --connect");
   }
   std::vector<std::string> names;
   std::set<std::string> seen;  // A VM may be named by its name and by its UUID.
@@ -154,7 +156,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(request.write_limit, read_limit(values, "write-limit"));
   if (values.has("allow-incomplete")) request.missing = vm::Missing::kRecorded;
   if (values.has("full")) request.reading = backup::Reading::kEverything;
-  request.scratch_directory = values.one("scratch-dir");
+  ASSIGN_OR_RETURN(request.scratch_directory, scratch_folder(values));
   ASSIGN_OR_RETURN(const Configuration configuration, read_configuration(session));
   request.cluster = configuration.cluster;
   request.volume_size = configuration.volume_size;

@@ -1,8 +1,10 @@
 // sealift benchmark: what this host can do.  Manual: docs/man/sealift-benchmark.1
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
+#include <limits>
 #include <sstream>
 #include <thread>
 
@@ -57,11 +59,6 @@ bool has_instructions(const std::string& one, const std::string& other) {
   return false;
 }
 
-// What the stage takes of a processor's time for one byte, of all that a backup takes.
-double share_of(const archive::StageRate& stage, const archive::StageRate& sealing) {
-  return sealing.one / stage.one;
-}
-
 struct Host {
   unsigned processors = std::max(1U, std::thread::hardware_concurrency());
   bool has_sha = has_instructions("sha_ni", "sha2");
@@ -73,11 +70,12 @@ void print_stages(std::ostream& output, const backup::Benchmark& found) {
                {"one thread", Align::kRight},
                {"all", Align::kRight},
                {"of a backup", Align::kRight}});
-  for (const archive::StageRate& stage : found.sealing.stages) {
+  const std::vector<unsigned> percents = backup::percents_of_a_backup(found.sealing);
+  for (std::size_t i = 0; i < percents.size(); ++i) {
+    const archive::StageRate& stage = found.sealing.stages[i];
     table.add({stage.name, mib(stage.one), mib(stage.all),
-               stage.name == "zero check"
-                   ? std::string("holes only")
-                   : percent(share_of(stage, found.sealing.sealing))});
+               stage.name == archive::kZeroCheck ? "holes only"
+                                                 : std::to_string(percents[i]) + " %"});
   }
   for (const archive::StageRate* whole :
        {&found.sealing.sealing, &found.sealing.opening}) {
@@ -87,8 +85,25 @@ void print_stages(std::ostream& output, const backup::Benchmark& found) {
 }
 
 void print_limit(std::ostream& output, const char* what, const backup::Limit& limit) {
-  output << what << limit.stage << " will be the limit: about " << mib(limit.rate)
-         << " MiB/s, " << time_for_tib(limit.rate) << " for 1 TiB of data\n";
+  const char* comma = limit.stage.find(',') == std::string::npos ? "" : ",";
+  output << what << limit.stage << comma << " will be the limit: about "
+         << mib(limit.rate) << " MiB/s, " << time_for_tib(limit.rate)
+         << " for 1 TiB of data\n";
+}
+
+void print_storage(std::ostream& output, const backup::StorageRates& storage) {
+  output << "repository  ";
+  if (storage.write) output << "writes " << mib(*storage.write) << " MiB/s, ";
+  if (storage.read) {
+    output << "reads " << mib(*storage.read) << " MiB/s (perhaps from memory)\n";
+  } else {
+    output << "holds nothing yet to read\n";
+  }
+}
+
+// "cannot create a file: Read-only file system"
+std::string words_of(const base::Error& error) {
+  return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
 }
 
 void print(const Session& session, const Host& host, const backup::Benchmark& found) {
@@ -100,15 +115,7 @@ void print(const Session& session, const Host& host, const backup::Benchmark& fo
   print_stages(output, found);
   output << "  what is stored: " << percent(found.sealing.stored_share)
          << " of this made-up data\n\n";
-  if (found.storage) {
-    output << "repository  writes " << mib(found.storage->write) << " MiB/s, ";
-    if (found.storage->read) {
-      output << "reads " << mib(*found.storage->read)
-             << " MiB/s (perhaps from memory)\n";
-    } else {
-      output << "holds nothing yet to read\n";
-    }
-  }
+  if (found.storage) print_storage(output, *found.storage);
   print_limit(output, "backup      ", backup::limit_of_backup(found));
   print_limit(output, "restore     ", backup::limit_of_restore(found));
   if (!host.has_sha) {
@@ -130,17 +137,20 @@ base::Json to_json(const backup::Limit& limit) {
   return {{"limit", limit.stage}, {"bytes_per_second", std::uint64_t(limit.rate)}};
 }
 
+base::Json to_json(const backup::StorageRates& storage) {
+  base::Json json = base::Json::object();
+  if (storage.write) {
+    json["write_bytes_per_second"] = std::uint64_t(*storage.write);
+  }
+  if (storage.write_failure) json["write_failure"] = words_of(*storage.write_failure);
+  if (storage.read) json["read_bytes_per_second"] = std::uint64_t(*storage.read);
+  return json;
+}
+
 base::Json to_json(const Host& host, const backup::Benchmark& found) {
   base::Json stages = base::Json::array();
   for (const archive::StageRate& stage : found.sealing.stages) {
     stages.push_back(to_json(stage));
-  }
-  base::Json storage;
-  if (found.storage) {
-    storage["write_bytes_per_second"] = std::uint64_t(found.storage->write);
-    if (found.storage->read) {
-      storage["read_bytes_per_second"] = std::uint64_t(*found.storage->read);
-    }
   }
   return {{"processors", host.processors},
           {"sha_instructions", host.has_sha},
@@ -149,9 +159,16 @@ base::Json to_json(const Host& host, const backup::Benchmark& found) {
           {"sealing", to_json(found.sealing.sealing)},
           {"opening", to_json(found.sealing.opening)},
           {"stored_share", found.sealing.stored_share},
-          {"storage", std::move(storage)},
+          {"storage", found.storage ? to_json(*found.storage) : base::Json()},
           {"backup", to_json(backup::limit_of_backup(found))},
           {"restore", to_json(backup::limit_of_restore(found))}};
+}
+
+// Where it is not known, the storage says itself when it is full.
+std::uint64_t free_room_in(const Session& session) {
+  std::error_code failure;
+  const auto space = std::filesystem::space(*session.chosen().repository, failure);
+  return failure ? std::numeric_limits<std::uint64_t>::max() : space.available;
 }
 
 base::Result<ExitStatus> run(const Session& session, const Values& /*values*/) {
@@ -173,9 +190,15 @@ base::Result<ExitStatus> run(const Session& session, const Values& /*values*/) {
                                       backup::default_jobs(), kEach, stop));
   if (repository) {
     progress.show("measuring the repository's storage");
-    ASSIGN_OR_RETURN(found.storage, backup::measure_storage(repository->store(), stop));
+    ASSIGN_OR_RETURN(
+        found.storage,
+        backup::measure_storage(repository->store(), free_room_in(session), stop));
   }
   progress.clear();
+  if (found.storage && found.storage->write_failure) {
+    session.warn("writing to the repository was not measured: " +
+                 words_of(*found.storage->write_failure));
+  }
   if (session.wants_json()) {
     session.answer(to_json(host, found));
   } else {
@@ -193,9 +216,10 @@ const Command kBenchmark{
     .synopsis = "[--repo DIR]",
     .details =
         "Runs each stage of a backup for a moment on made-up data, with one thread\n"
-        "and with all, and writes to the repository's storage and reads from it, if\n"
-        "one is named. Nothing is left there. The last lines say what a backup and a\n"
-        "restore will wait for on this host; the disks themselves are not measured.\n",
+        "and with all. If a repository is named, writes to its storage, at most 256\n"
+        "MiB and a hundredth of its free room, and reads from it. Nothing is left\n"
+        "there. The last lines say what a backup and a restore will wait for on this\n"
+        "host; the disks themselves are not measured.\n",
     .examples = "  sealift benchmark --repo /mnt/backup\n",
     .arguments = {},
     .add_options = no_options,

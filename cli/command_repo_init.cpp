@@ -35,23 +35,36 @@ void add_options(boost::program_options::options_description& described) {
       "how hard every host compresses: 1, the fastest, to 19 [1]");
 }
 
-base::Status read_number(const Values& values, const std::string& option, unsigned unit,
+/// An option that takes a number, and what it may be.
+struct NumberOption {
+  const char* name;
+  unsigned unit;
+  bool (*is_valid)(std::uint64_t number);
+  const char* rule;
+};
+constexpr NumberOption kChunkSize{
+    "chunk-size", base::kKiB, archive::is_chunk_size,
+    "a chunk size is 64, 128, 256, 512, 1024, 2048 or 4096 KiB"};
+constexpr NumberOption kZstdLevel{"zstd-level", 1, archive::is_zstd_level,
+                                  "a zstd level is a whole number from 1 to 19"};
+
+base::Status read_number(const Values& values, const NumberOption& option,
                          unsigned& number) {
-  const auto said = values.one(option);
+  const auto said = values.one(option.name);
   if (!said) return base::Done{};
   const std::optional<std::uint64_t> parsed = whole_number(*said);
-  if (parsed && *parsed <= kHighestNumber) {
-    number = static_cast<unsigned>(*parsed) * unit;
+  if (parsed && *parsed <= kHighestNumber && option.is_valid(*parsed * option.unit)) {
+    number = static_cast<unsigned>(*parsed) * option.unit;
     return base::Done{};
   }
-  return base::Error(base::ErrorCode::kUsage, "the option takes a whole number")
-      .at("option", "--" + option + " " + *said);
+  return base::Error(base::ErrorCode::kUsage, option.rule)
+      .at("option", std::string("--") + option.name + " " + *said);
 }
 
 base::Result<archive::RepositorySettings> read_settings(const Values& values) {
   archive::RepositorySettings settings;
-  RETURN_IF_ERROR(read_number(values, "chunk-size", base::kKiB, settings.chunk_size));
-  RETURN_IF_ERROR(read_number(values, "zstd-level", 1, settings.zstd_level));
+  RETURN_IF_ERROR(read_number(values, kChunkSize, settings.chunk_size));
+  RETURN_IF_ERROR(read_number(values, kZstdLevel, settings.zstd_level));
   return settings;
 }
 

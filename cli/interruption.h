@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as a request to stop, once; the second one ends the process.
+// SIGINT, SIGTERM and SIGHUP as a request to stop, once; the second one ends the
+// process.
 #pragma once
 
 #include <stop_token>
@@ -20,7 +21,7 @@ class Interruption {
 
   std::stop_token token() const { return source_.get_token(); }
 
-  /// `status`, or 143 in place of 130 when it was SIGTERM that interrupted.
+  /// `status`, or 143 in place of 130 when it was SIGTERM or SIGHUP that interrupted.
   static int exit_status(int status);
 
  private:

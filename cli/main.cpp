@@ -72,6 +72,7 @@ int run_process(const std::vector<std::string>& arguments) {
       .clock = clock,
       .host = host_name(),
       .stop = interruption->token(),
+      .is_reader_gone = [] { return cli::is_reader_gone(STDOUT_FILENO); },
   };
   return cli::Interruption::exit_status(cli::run(arguments, surroundings));
 }

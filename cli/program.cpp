@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <optional>
 
@@ -15,6 +16,8 @@ namespace options = boost::program_options;
 namespace {
 
 constexpr int kDefect = 1;
+// What a shell says of git or restic, which the signal SIGPIPE ends.
+constexpr int kReaderGone = 128 + SIGPIPE;
 
 using Words = std::vector<std::string>;
 
@@ -217,12 +220,13 @@ int run(const Words& arguments, const Surroundings& surroundings) try {
     surroundings.error << shown(error);
     return exit_status_of(error.code());
   }
-  if (!surroundings.output) {
-    surroundings.error << "error: the answer could not be written\n"
-                          "  where: standard output\n";
-    return exit_status_of(base::ErrorCode::kIo);
-  }
-  return static_cast<int>(result.value());
+  if (surroundings.output) return static_cast<int>(result.value());
+  if (surroundings.is_reader_gone()) return kReaderGone;
+  surroundings.error << "error: the answer could not be written\n"
+                        "  where: standard output\n"
+                        "  next:  look whether there is room where it goes; what the "
+                        "command was to do is done\n";
+  return exit_status_of(base::ErrorCode::kIo);
 } catch (const std::exception& exception) {
   return report_defect(surroundings, exception.what());
 } catch (...) {

@@ -1,6 +1,7 @@
 #include "cli/standard_descriptors.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,11 @@ base::Status open_standard_descriptors() {
     // Programs that are started inherit it, as they would a terminal.
     static_cast<void>(::fcntl(opened.release(), F_SETFD, 0));
   }
+}
+
+bool is_reader_gone(int descriptor) {
+  pollfd polled{descriptor, POLLOUT, 0};
+  return ::poll(&polled, 1, 0) == 1 && (polled.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 }  // namespace sealift::cli

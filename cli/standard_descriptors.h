@@ -11,4 +11,7 @@ namespace sealift::cli {
 /// errors  kIo: there is no /dev/null.
 base::Status open_standard_descriptors();
 
+/// Whether `descriptor` is a pipe or socket whose reader has closed it (`| head`).
+bool is_reader_gone(int descriptor);
+
 }  // namespace sealift::cli

@@ -41,6 +41,9 @@ struct Surroundings {
   const base::Clock& clock;
   std::string host;  ///< This host's name.
   std::stop_token stop;
+  /// Whether nobody reads `output` any more: what is written there fails, and rightly
+  /// so.
+  std::function<bool()> is_reader_gone = [] { return false; };
 };
 
 }  // namespace sealift::cli

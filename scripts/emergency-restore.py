@@ -1590,9 +1590,11 @@ class Restore:
                 used.update(place[0] for place in self.catalog.places(DATA, chunk.id)[:1])
         for _ in pool.map(Volume.check_every_byte, [self.volumes[n] for n in sorted(used)]):
             pass
-        for volume in self.volumes:
-            if volume.segments is None:
-                say("note: %s is not needed" % volume.name)
+        unneeded = [volume for volume in self.volumes if volume.segments is None]
+        if len(unneeded) == 1:
+            say("note: %s is not needed" % unneeded[0].name)
+        elif unneeded:
+            say("note: %d other volumes are not needed" % len(unneeded))
 
     def encrypted_guest_states(self):
         """The contents of guest-state components that are encrypted swtpm state files."""

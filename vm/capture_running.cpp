@@ -410,6 +410,10 @@ base::Result<std::unique_ptr<Capture>> capture_running(const Connection& connect
   if (auto status = capture->take(description, options); !status) {
     base::Error error = std::move(status).error();
     capture->abandon();
+    if (options.scratch_directory && error.code() == base::ErrorCode::kHypervisor) {
+      error.next("may QEMU's user write into the folder of --scratch-dir? `namei -l " +
+                 options.scratch_directory->string() + "` shows it");
+    }
     return std::move(error).at("vm", description.name);
   }
   return std::unique_ptr<Capture>(std::move(capture));

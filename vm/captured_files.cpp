@@ -29,7 +29,7 @@ base::Error is_missing(std::string what, const char* kind, const char* component
       .at(kind, path.string())
       .at("component", component)
       .next("bring it back, or restore the VM from an earlier snapshot")
-      .next("back up what is there with --allow-incomplete; it will not be a whole VM");
+      .next(kBackUpTheRest);
 }
 
 base::Result<CapturedFile> read_one(const std::filesystem::path& path, const char* kind,

@@ -210,8 +210,9 @@ base::Result<VmDescription> describe_by_name(const Connection& connection,
       continue;
     }
     base::Error error = unreadable(std::move(status).error());
-    if (missing == Missing::kFails || !may_be_left_out(error)) {
-      return std::move(error).at("disk", disk.target);
+    if (!may_be_left_out(error)) return std::move(error).at("disk", disk.target);
+    if (missing == Missing::kFails) {
+      return std::move(error).at("disk", disk.target).next(kBackUpTheRest);
     }
     vm.unread_disks[disk.target] = words_of(error);
   }

@@ -18,6 +18,10 @@ enum class RunState { kRunning, kPaused, kShutOff, kManagedSave, kCrashed };
 /// What happens where a part of the VM cannot be read.
 enum class Missing { kFails, kRecorded };
 
+/// The step that is left wherever Missing::kFails refused.
+inline constexpr const char* kBackUpTheRest =
+    "back up what is there with --allow-incomplete; it will not be a whole VM";
+
 /// A part that a snapshot should hold and does not.
 struct MissingPart {
   std::string component;  ///< "disk vda", "firmware-vars", "guest-state".

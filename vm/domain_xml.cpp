@@ -199,7 +199,9 @@ base::Result<DomainFacts> read_domain_xml(const std::string& xml, Missing missin
   for (const pugi::xml_node disk : devices.children("disk")) {
     base::Status read = read_disk(disk, controllers, facts);
     if (read) continue;
-    if (missing == Missing::kFails) return std::move(read).error();
+    if (missing == Missing::kFails) {
+      return std::move(read).error().next(kBackUpTheRest);
+    }
     facts.vm.unread_disks[attribute(disk.child("target"), "dev")] = read.error().what();
   }
   for (const pugi::xml_node interface : devices.children("interface")) {

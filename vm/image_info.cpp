@@ -69,9 +69,13 @@ base::Result<ImageInfo> read_image_info(const std::filesystem::path& path,
   if (run.exit_status != 0) {
     std::string words = run.error_output;
     while (words.ends_with('\n')) words.pop_back();
-    return base::Error(base::ErrorCode::kIo, "cannot read a disk image")
-        .at("file", path.string())
-        .because(words);
+    base::Error error(base::ErrorCode::kIo, "cannot read a disk image");
+    error.at("file", path.string());
+    std::error_code unknown;
+    if (!std::filesystem::exists(path, unknown) && !unknown) {
+      error.next("put the file back, or take the disk out of the VM's definition");
+    }
+    return std::move(error).because(words);
   }
   auto info = read_json(run.output);
   if (!info) return std::move(info).error().at("file", path.string());

@@ -124,7 +124,7 @@ base::Status work(DiskReader& reader, Runs& runs, std::uint32_t piece_size,
   const base::AlignedBuffer buffer(std::max<std::uint64_t>(kRequestSize, piece_size));
   while (true) {
     if (stop.stop_requested()) {
-      return base::Error(base::ErrorCode::kInterrupted, "the operator stopped it");
+      return base::Error(base::ErrorCode::kInterrupted, "the reading was stopped");
     }
     ASSIGN_OR_RETURN(const std::optional<Run> run, runs.take(reader));
     if (!run) return base::Done{};

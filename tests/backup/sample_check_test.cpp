@@ -240,6 +240,15 @@ TEST_CASE("what is read is told as it is read", "[backup]") {
         spent);
 }
 
+TEST_CASE("what was compared is said of none, one and many", "[backup]") {
+  SampleReport report;
+  CHECK(words_of(report) == "nothing is called unchanged");
+  report.blocks = 1;
+  CHECK(words_of(report) == "1 block called unchanged is what it was");
+  report.blocks = 64;
+  CHECK(words_of(report) == "64 blocks called unchanged are what they were");
+}
+
 TEST_CASE("a sample can be stopped", "[backup]") {
   TrackedMemory disk(50, 1);
   EarlierTree tree(disk);

@@ -48,6 +48,11 @@ TEST_CASE("a snapshot is found as people name it", "[catalog]") {
     CHECK(find(hex(third).substr(0, 12)).snapshot.id == third.id);
     CHECK(code(hex(third).substr(0, 3)) == ErrorCode::kNotFound);
     CHECK(code(hex(third) + "0") == ErrorCode::kNotFound);
+    CHECK(base::render(catalog->find("d19").error()) ==
+          "error: the repository holds no such VM, and no snapshot of that id\n"
+          "  where: snapshot d19\n"
+          "  next:  if it is the start of an id, give at least 4 digits\n"
+          "  next:  list what it holds with `sealift list`\n");
   }
   SECTION("the newest complete one, passing over and naming newer ones") {
     for (const char* selector :

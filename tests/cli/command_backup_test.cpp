@@ -1,5 +1,7 @@
 // sealift backup, as far as it goes without a VM.
+#include "cli/scratch_folder.h"
 #include "tests/cli/command_line.h"
+#include "vm/connection.h"
 
 namespace sealift::cli {
 
@@ -53,6 +55,52 @@ TEST_CASE("a protection key belongs to a VM that is backed up", "[cli]") {
     all.emplace_back(wrong);
     CHECK(host.run(all).status == 2);
   }
+}
+
+TEST_CASE("a scratch folder is looked at before libvirt is", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  const auto run = [&](const std::string& folder) {
+    return host.run({"backup", "web-01", "--connect",
+                     "qemu:///system?socket=" + host.path("no-socket"), "--scratch-dir",
+                     folder});
+  };
+  const Outcome gone = run("no/such");
+  CHECK(gone.status == 10);
+  CHECK(gone.error ==
+        "error: the folder is not there\n"
+        "  where: option --scratch-dir no/such\n"
+        "  next:  name a folder that QEMU's user may write into, or leave the option "
+        "out\n");
+  host.write("file", "");
+  const Outcome file = run(host.path("file"));
+  CHECK(file.status == 5);
+  CHECK_THAT(file.error, StartsWith("error: this is no folder\n"));
+  CHECK(run(host.path("")).status == 16);
+}
+
+TEST_CASE("a scratch folder is made absolute", "[cli]") {
+  boost::program_options::variables_map map;
+  map.insert({"scratch-dir",
+              boost::program_options::variable_value(std::string("./x/.."), false)});
+  CHECK(scratch_folder(Values(std::move(map))).value().value() ==
+        std::filesystem::current_path() / "");
+}
+
+TEST_CASE("--all on a host without VMs says where to look", "[cli]") {
+  CommandLine host;
+  host.make_repository();
+  // The test driver's VMs are there for as long as one connection is.
+  const vm::Connection connection = vm::connect("test:///default").value();
+  const vm::Domain domain = vm::find_domain(connection, "test").value();
+  REQUIRE(virDomainDestroy(domain.get()) == 0);
+  REQUIRE(virDomainUndefine(domain.get()) == 0);
+  const Outcome outcome = host.run({"backup", "--all", "--connect", "test:///default"});
+  CHECK(outcome.status == 10);
+  CHECK(outcome.error ==
+        "error: libvirt knows no VM on this host\n"
+        "  next:  list them with `virsh list --all`; name another libvirt with "
+        "--connect\n");
 }
 
 TEST_CASE("an unknown VM is named, with exit 10", "[cli]") {

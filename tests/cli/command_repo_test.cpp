@@ -92,8 +92,16 @@ TEST_CASE("repo init that fails leaves no folder", "[cli]") {
         const Outcome outcome = host.run({"repo", "init", "--recipient",
                                           host.path("key-1.pub.pem"), option, number});
         CHECK(outcome.status == 2);
+        CHECK_THAT(outcome.error, Contains("  where: option " + std::string(option) +
+                                           " " + number + "\n"));
       }
     }
+    CHECK(host.run({"repo", "init", "--recipient", host.path("key-1.pub.pem"),
+                    "--chunk-size", "100"})
+              .error ==
+          "error: a chunk size is 64, 128, 256, 512, 1024, 2048 or 4096 KiB\n"
+          "  where: option --chunk-size 100\n"
+          "  next:  `sealift repo init --help` says how it is used\n");
   }
   SECTION("with a file that is not there") {
     CHECK(host.run({"repo", "init", "--recipient", host.path("absent")}).status == 10);

@@ -158,7 +158,7 @@ TEST_CASE("an answer that cannot be written is an error", "[cli]") {
   std::ostringstream error;
   std::ostream full(nullptr);
   const FixedClock clock;
-  const Surroundings surroundings{
+  Surroundings surroundings{
       .output = full,
       .error = error,
       .variable = [](const std::string&) { return std::optional<std::string>(); },
@@ -169,7 +169,17 @@ TEST_CASE("an answer that cannot be written is an error", "[cli]") {
       .stop = {}};
   CHECK(cli::run({"--version"}, surroundings) == 15);
   CHECK(error.str() ==
-        "error: the answer could not be written\n  where: standard output\n");
+        "error: the answer could not be written\n"
+        "  where: standard output\n"
+        "  next:  look whether there is room where it goes; what the command was to do "
+        "is done\n");
+
+  SECTION("but not if whoever reads has seen enough") {
+    error.str({});
+    surroundings.is_reader_gone = [] { return true; };
+    CHECK(cli::run({"--version"}, surroundings) == 141);
+    CHECK(error.str().empty());
+  }
 }
 
 }  // namespace sealift::cli

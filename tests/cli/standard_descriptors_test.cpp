@@ -38,4 +38,17 @@ TEST_CASE("nothing that is opened gets the number of a closed standard descripto
   CHECK(first_number_of_a_pipe({0, 1, 2}) == usual);
 }
 
+TEST_CASE("a pipe whose reader left is told from one that is read", "[cli]") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  CHECK_FALSE(is_reader_gone(ends[1]));
+  ::close(ends[0]);
+  CHECK(is_reader_gone(ends[1]));
+  ::close(ends[1]);
+
+  const int file = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  CHECK_FALSE(is_reader_gone(file));
+  ::close(file);
+}
+
 }  // namespace sealift::cli

@@ -652,11 +652,18 @@ class Restores(Case):
                if m[0].startswith("segments") else m, 1)
         files = new.write(self.folder("new")) + old.write(self.folder("old"))
         _, err = self.good(files, SMALL, "--snapshot", ARCHIVE.hex())
-        self.assertIn("note: %s is not needed" % old.name(1), err)
+        self.assertIn("note: 2 other volumes are not needed\n", err)
+        self.assertEqual(err.count("not needed"), 1)
         shutil.rmtree(self.out)
         new = small(known=[old])
         files = new.write(self.folder("n2")) + old.write(self.folder("old"))
         self.bad(files, 3, "rule V8, volume %s, member segments/00000001" % old.name(1))
+
+    def test_one_volume_that_is_not_needed_is_named(self):
+        old = Archive(OLD_ARCHIVE, OLD_CONTENT, volumes=1).add("disk", "vda", 3 * C, {0: NOISE[5]})
+        files = small().write(self.folder("new")) + old.write(self.folder("old"))
+        _, err = self.good(files, SMALL, "--snapshot", ARCHIVE.hex())
+        self.assertIn("note: %s is not needed\n" % old.name(1), err)
 
     def test_newest_named_and_of_several_machines(self):
         old, new = self.old(), small()

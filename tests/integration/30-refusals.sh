@@ -84,6 +84,22 @@ sealift A backup tl-main nowhere-vm
 exits 4 'one VM of two that does not exist'
 error_is 'this host has no such VM' 'vm nowhere-vm' 'list the VMs of this host with `virsh list --all`'
 
+for folder in /no/such mnt/rel; do
+  sealift A backup tl-main --scratch-dir "$folder"
+  exits 10 'a scratch folder that is not there'
+  error_is 'the folder is not there' "option --scratch-dir $folder" \
+    'name a folder that QEMU'"'"'s user may write into, or leave the option out'
+done
+in_cluster A mkdir -m 755 /mnt/closed
+sealift A backup tl-main --scratch-dir /mnt/closed
+if [ "$STATUS" != 0 ]; then  # QEMU may run as root here.
+  exits 16 "a scratch folder that QEMU's user may not write into"
+  says 'names the folder' 'next: .*may QEMU.s user write into the folder of --scratch-dir\? `namei -l /mnt/closed` shows it'
+fi
+sealift A backup tl-main --scratch-dir /etc/hostname
+exits 5 'a scratch folder that is none'
+a_is_clean main 'after the refusals'
+
 in_cluster A mkdir -p /mnt/not-mounted
 sealift A backup tl-main --repo /mnt/not-mounted
 exits 10 'a repository that is not mounted'

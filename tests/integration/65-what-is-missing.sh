@@ -61,6 +61,8 @@ mv "$images/part-data.qcow2" "$WORK/"
 gone part
 sealift A backup tl-part
 exits 5 'a disk of a running VM is gone: refused'
+says 'and what to do' "^  next:  put the file back, or take the disk out of the VM's definition$"
+says 'or to do without it' '^  next:  back up what is there with --allow-incomplete; it will not be a whole VM$'
 sealift A backup tl-part --allow-incomplete --json
 part=$(json 'd["id"]')
 exits 4 'asked for, the rest is backed up'

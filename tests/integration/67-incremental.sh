@@ -139,8 +139,11 @@ vsh A checkpoint-delete "$web" another-tool > /dev/null
 writes web vdb 'write -P 0x49 7M 64k'
 goes_on web 'and once it is deleted'
 
-sealift A backup tl-web --scratch-dir /no/such/folder
-exits 15 'a backup that fails'
+long=/mnt/$(printf 'long%.0s' {1..30})
+in_cluster A mkdir -p "$long"
+sealift A backup tl-web --scratch-dir "$long"
+exits 5 'a backup that fails'
+says 'because its socket would have too long a path' 'name a folder with a shorter path with --scratch-dir'
 is 'leaves the checkpoint there was' "$(checkpoint_name "$ID")" "$(checkpoints web)"
 writes web vdb 'write -P 0x4a 9M 64k'
 goes_on web 'after a backup that failed'
