@@ -39,7 +39,10 @@ base::Result<std::vector<ChunkLocation>> FrameSource::locate(const ChunkId& id) 
   ASSIGN_OR_RETURN(locations, scan_.locate(id));
   if (!locations.empty()) return locations;
   return broken("P4", "a part of the snapshot lies in no volume of the repository")
-      .at("frame", id.hex());
+      .at("frame", id.hex())
+      .next(
+          "the volume that held it is lost: see how far it goes with `sealift verify "
+          "--all`, and the runbook lost-volumes.md");
 }
 
 base::Result<base::ByteView> FrameSource::open(const WantedChunk& wanted,

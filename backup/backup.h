@@ -37,6 +37,15 @@ struct BackupRequest {
   std::uint64_t volume_size = archive::ArchiveOptions().volume_size;  ///< Bytes.
 };
 
+struct VmOutcome {
+  std::string vm;
+  std::string vm_uuid;  ///< Of one that failed; empty: this host has no such VM.
+  std::optional<base::Error> error;  ///< Then no snapshot of this VM was made.
+  catalog::Snapshot snapshot;
+  std::vector<std::string> warnings;  ///< "the vTPM state is not encrypted", ...
+  std::chrono::milliseconds pause{0};
+};
+
 /// Everything a backup works with. Owned by the caller.
 struct BackupEnvironment {
   const vm::Connection* connection = nullptr;  ///< Null for what Hyper-V exported.
@@ -47,15 +56,8 @@ struct BackupEnvironment {
   const base::Clock& clock;
   /// Words for people while it runs ("vda: 1.2 GiB of 4.0 GiB"); may be empty.
   std::function<void(const std::string& vm, const std::string& words)> progress;
-};
-
-struct VmOutcome {
-  std::string vm;
-  std::string vm_uuid;  ///< Of one that failed; empty: this host has no such VM.
-  std::optional<base::Error> error;  ///< Then no snapshot of this VM was made.
-  catalog::Snapshot snapshot;
-  std::vector<std::string> warnings;  ///< "the vTPM state is not encrypted", ...
-  std::chrono::milliseconds pause{0};
+  /// Gets each VM's outcome as soon as it is known; may be empty.
+  std::function<void(const VmOutcome& outcome)> finished;
 };
 
 /// One VM after the other; one VM's failure never stops the others. The catalog is

@@ -1,5 +1,7 @@
 #include "backup/fresh_catalog.h"
 
+#include "catalog/losses.h"
+
 namespace sealift::backup {
 
 base::Result<std::vector<std::string>> refresh_catalog(BackupEnvironment& environment) {
@@ -7,11 +9,15 @@ base::Result<std::vector<std::string>> refresh_catalog(BackupEnvironment& enviro
   // in between is no gap.
   ASSIGN_OR_RETURN(const keyvault::ChainHead head,
                    environment.vault.head(environment.repository.id()));
-  ASSIGN_OR_RETURN(
-      const catalog::RefreshReport report,
+  auto refreshed =
       environment.catalog.refresh(environment.repository, &environment.keys,
                                   environment.vault.signing_key().public_key().id(),
-                                  head, catalog::Unbelieved::kSkip));
+                                  head, catalog::Unbelieved::kSkip);
+  if (!refreshed && catalog::is_loss(refreshed.error())) {
+    return std::move(refreshed).error().next(
+        "back up into a new repository meanwhile, and see the runbook lost-volumes.md");
+  }
+  ASSIGN_OR_RETURN(const catalog::RefreshReport report, std::move(refreshed));
   std::vector<std::string> passed_over;
   for (const base::Error& skipped : report.skipped) {
     std::string words = "passed over: " + skipped.what();

@@ -47,6 +47,7 @@ base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
       outcomes.front().warnings.insert(outcomes.front().warnings.begin(),
                                        warnings.begin(), warnings.end());
     }
+    if (environment.finished) environment.finished(outcomes.back());
   }
   return outcomes;
 }

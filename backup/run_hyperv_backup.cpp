@@ -39,13 +39,18 @@ class HypervRun {
       VmOutcome outcome;
       outcome.vm = folder.filename().string();
       outcome.error = std::move(status).error();
-      outcome_.vms.push_back(std::move(outcome));
+      add(std::move(outcome));
     }
     if (folders.is_inbox) note_inventories();
     return std::move(outcome_);
   }
 
  private:
+  void add(VmOutcome outcome) {
+    outcome_.vms.push_back(std::move(outcome));
+    if (environment_.finished) environment_.finished(outcome_.vms.back());
+  }
+
   // One that the operator named is meant.
   base::Status given_keys_must_be_read() const {
     for (const ExportedKey& key : given_keys_) {
@@ -110,8 +115,7 @@ class HypervRun {
     RETURN_IF_ERROR(name_given_keys(scene, is_inbox));
     for (const vm::HypervVm& vm : scene.found.vms) {
       through_inbox.places.push_back(outcome_.vms.size());
-      outcome_.vms.push_back(stop_.stop_requested() ? not_begun(vm.name)
-                                                    : back_up(scene, vm));
+      add(stop_.stop_requested() ? not_begun(vm.name) : back_up(scene, vm));
     }
     is_all = is_all && scene.found.unclaimed.empty();
     if (is_inbox && is_all) outcome_.exports.push_back(std::move(through_inbox));

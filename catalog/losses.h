@@ -12,8 +12,8 @@ namespace sealift::catalog {
 
 /// The next step of an error about something that is missing.
 constexpr const char* kRestoreTheRest =
-    "what does not need it can be restored meanwhile: name a snapshot by its id, as "
-    "`sealift list` shows it, with --accept-loss";
+    "what does not need it can be restored meanwhile: see what that is with `sealift "
+    "verify --all`, and name a snapshot by its id, with --accept-loss";
 
 /// Whether the error says that something is missing, not that two things contradict
 /// each other.

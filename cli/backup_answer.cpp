@@ -61,57 +61,38 @@ base::Error naming_vm(const backup::VmOutcome& outcome) {
   return error;
 }
 
-// The error of the whole run: VMs that failed among others that did not make it only
-// "not everything"; but a run that was interrupted, or in which every VM failed for the
-// same reason, ends as that.
-std::optional<base::ErrorCode> code_of(const std::vector<backup::VmOutcome>& outcomes) {
-  std::optional<base::ErrorCode> common;
-  bool is_common = true;
-  for (const backup::VmOutcome& outcome : outcomes) {
-    if (!outcome.error) {
-      is_common = false;
-      continue;
-    }
-    const base::ErrorCode code = outcome.error->code();
-    if (code == base::ErrorCode::kInterrupted) return code;
-    is_common = is_common && common.value_or(code) == code;
-    common = code;
-  }
-  return is_common ? common : std::nullopt;
-}
-
 }  // namespace
 
-base::Result<ExitStatus> answer_backup(const Session& session,
-                                       const std::vector<backup::VmOutcome>& outcomes) {
-  std::size_t failed = 0;
-  bool is_incomplete = false;
-  const std::optional<base::ErrorCode> code = code_of(outcomes);
-  std::optional<base::Error> ending;
-  for (const backup::VmOutcome& outcome : outcomes) {
-    for (const std::string& warning : outcome.warnings) {
-      session.warn(base::printable(outcome.vm) + ": " + base::printable(warning));
-    }
-    if (session.wants_json()) print_json(session, outcome);
-    if (!outcome.error) {
-      if (!session.wants_json()) print_text(session, outcome);
-      is_incomplete = is_incomplete || outcome.snapshot.verdict != "complete";
-      continue;
-    }
-    ++failed;
-    if (ending) session.report(*ending);
-    ending = naming_vm(outcome);
-    if (ending->code() == code) continue;
-    session.report(*ending);
-    ending.reset();
+void BackupAnswer::add(const backup::VmOutcome& outcome) {
+  progress_.clear();
+  ++vms_;
+  for (const std::string& warning : outcome.warnings) {
+    session_.warn(base::printable(outcome.vm) + ": " + base::printable(warning));
   }
-  session.output().flush();
-  if (outcomes.size() > 1) {
-    session.say(std::to_string(outcomes.size() - failed) + " of " +
-                std::to_string(outcomes.size()) + " VMs backed up");
+  if (session_.wants_json()) print_json(session_, outcome);
+  if (outcome.error) {
+    ++failed_;
+    codes_.insert(outcome.error->code());
+    session_.report(naming_vm(outcome));
+  } else {
+    if (!session_.wants_json()) print_text(session_, outcome);
+    is_incomplete_ = is_incomplete_ || outcome.snapshot.verdict != "complete";
   }
-  if (ending) return *ending;
-  return failed > 0 || is_incomplete ? ExitStatus::kNotEverything : ExitStatus::kDone;
+  session_.output().flush();
+}
+
+ExitStatus BackupAnswer::end() const {
+  if (vms_ > 1) {
+    session_.say(std::to_string(vms_ - failed_) + " of " + std::to_string(vms_) +
+                 " VMs backed up");
+  }
+  if (codes_.contains(base::ErrorCode::kInterrupted)) {
+    return ended_with(base::ErrorCode::kInterrupted);
+  }
+  if (failed_ > 0 && failed_ == vms_ && codes_.size() == 1) {
+    return ended_with(*codes_.begin());
+  }
+  return failed_ > 0 || is_incomplete_ ? ExitStatus::kNotEverything : ExitStatus::kDone;
 }
 
 }  // namespace sealift::cli

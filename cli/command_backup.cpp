@@ -168,6 +168,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(const std::unique_ptr<catalog::Catalog> catalog,
                    open_catalog(session, repository.id()));
   Progress progress(session);
+  BackupAnswer answer(session, progress);
   backup::BackupEnvironment environment{
       .connection = nullptr,
       .repository = repository,
@@ -177,10 +178,11 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
       .clock = session.surroundings().clock,
       .progress = [&](const std::string& vm,
                       const std::string& words) { progress.show(vm + ": " + words); },
+      .finished = [&](const backup::VmOutcome& outcome) { answer.add(outcome); },
   };
   if (values.has("hyperv-export")) {
-    return back_up_exports(session, environment, for_exports(values, request),
-                           progress);
+    return back_up_exports(session, environment, for_exports(values, request), progress,
+                           answer);
   }
   ASSIGN_OR_RETURN(const vm::Connection connection,
                    vm::connect(session.chosen().connect));
@@ -192,10 +194,9 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                      backup::estimate_backup(environment, request));
     return answer_estimates(session, estimates);
   }
-  auto outcomes = backup::run_backup(environment, request, session.surroundings().stop);
-  progress.clear();
-  if (!outcomes) return std::move(outcomes).error();
-  return answer_backup(session, outcomes.value());
+  RETURN_IF_ERROR(
+      backup::run_backup(environment, request, session.surroundings().stop));
+  return answer.end();
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backup/export_inbox.h"
-#include "cli/backup_answer.h"
 #include "restore/verify.h"
 
 namespace sealift::cli {
@@ -40,7 +39,8 @@ base::Status note_if_stored(const Session& session,
 base::Result<ExitStatus> back_up_exports(const Session& session,
                                          backup::BackupEnvironment& environment,
                                          const backup::HypervBackupRequest& request,
-                                         Progress& progress) {
+                                         Progress& progress,
+                                         const BackupAnswer& answer) {
   auto outcome =
       backup::run_hyperv_backup(environment, request, session.surroundings().stop);
   progress.clear();
@@ -60,13 +60,14 @@ base::Result<ExitStatus> back_up_exports(const Session& session,
     if (failure) session.report(*failure);
     failure = std::move(noted).error().at("export", exported.folder.string());
   }
-  auto answered = answer_backup(session, outcome->vms);
-  if (failure && answered) return std::move(*failure);
+  const ExitStatus ended = answer.end();
+  const bool is_done =
+      ended == ExitStatus::kDone || ended == ExitStatus::kNotEverything;
+  if (failure && is_done) return std::move(*failure);
   if (failure) session.report(*failure);
-  if (!answered) return answered;
   if (outcome->vms.empty()) session.say("no export is new");
   const bool is_all = outcome->without_key.empty() && !outcome->has_leftovers;
-  return is_all ? answered : ExitStatus::kNotEverything;
+  return is_all || !is_done ? ended : ExitStatus::kNotEverything;
 }
 
 }  // namespace sealift::cli

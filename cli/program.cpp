@@ -213,12 +213,8 @@ int run(const Words& arguments, const Surroundings& surroundings) try {
   const base::Result<ExitStatus> result = run_words(arguments, surroundings);
   surroundings.output.flush();
   if (!result) {
-    base::Error error = result.error();
-    if (error.code() == base::ErrorCode::kDefect) {
-      error.next("this is a defect of sealift: report it with the command line");
-    }
-    surroundings.error << shown(error);
-    return exit_status_of(error.code());
+    surroundings.error << shown(result.error());
+    return exit_status_of(result.error().code());
   }
   if (surroundings.output) return static_cast<int>(result.value());
   if (surroundings.is_reader_gone()) return kReaderGone;

@@ -13,6 +13,9 @@ std::string shown(const base::Error& error) {
     plain.at(place.kind, place.name);
   }
   for (const std::string& step : error.next_steps()) plain.next(step);
+  if (error.code() == base::ErrorCode::kDefect) {
+    plain.next("this is a defect of sealift: report it with the command line");
+  }
   return base::render(std::move(plain).because(error.cause()));
 }
 

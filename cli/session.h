@@ -12,7 +12,13 @@ namespace sealift::cli {
 
 /// 0, or 4: it finished and not everything is well, which was said on standard error.
 /// The codes of errors are base::ErrorCode.
+/// Or what ended_with() makes.
 enum class ExitStatus { kDone = 0, kNotEverything = 4 };
+
+/// The status of errors that were all reported already.
+inline ExitStatus ended_with(base::ErrorCode code) {
+  return static_cast<ExitStatus>(static_cast<int>(code));
+}
 
 /// `error` as it is shown: each place once. Rooms add the places they know, and two of
 /// them may know the same one.

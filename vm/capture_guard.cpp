@@ -193,9 +193,9 @@ class Guard {
     base::Json message = {{"failures", failures.size()}};
     if (!failures.empty()) {
       const base::Error& error = failures.front();
-      std::string where;
+      base::Json where = base::Json::array();
       for (const auto& place : error.places()) {
-        where += (where.empty() ? "" : ", ") + place.kind + " " + place.name;
+        where.push_back({{"kind", place.kind}, {"name", place.name}});
       }
       message["code"] = static_cast<int>(error.code());
       message["error"] = error.what();

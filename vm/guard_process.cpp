@@ -36,11 +36,17 @@ base::Error error_from(const base::Json& answer) {
                         ? base::ErrorCode::kIo
                         : base::ErrorCode::kHypervisor,
                     what ? what.value() : "the guard of the capture failed");
-  if (const auto where = text("where"); where && !where->empty()) {
-    error.at("left behind", where.value());
+  if (const auto places = base::json_array(answer, "where")) {
+    for (const base::Json& place : places.value()) {
+      error.at(place.value("kind", "place"), place.value("name", ""));
+    }
   }
   const auto cause = text("cause");
-  return std::move(error).because(cause ? cause.value() : "");
+  return std::move(error)
+      .because(cause ? cause.value() : "")
+      .next(
+          "run this again once libvirt answers: what is left on the VM is cleaned up "
+          "first");
 }
 
 }  // namespace

@@ -57,8 +57,9 @@ base::Status RawReader::read(std::uint64_t offset, std::span<std::byte> bytes) {
           .at("offset", std::to_string(offset));
     }
     if (count == 0) {
-      return base::Error(base::ErrorCode::kIo, "the disk became shorter")
-          .at("offset", std::to_string(offset));
+      return base::Error(base::ErrorCode::kBusy, "the disk became shorter meanwhile")
+          .at("offset", std::to_string(offset))
+          .next("run this again when nothing writes to it");
     }
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);

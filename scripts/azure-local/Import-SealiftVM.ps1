@@ -284,10 +284,11 @@ function Read-RestoreRecord {
     $json = Read-SealiftJson -Path $recordPath
     $keys = @(foreach ($key in @(Get-SealiftValue -From $json -Name 'keys' -Default @())) {
             [pscustomobject] @{
-                Name = [string] $key.key_name
-                Type = [string] $key.type
-                Size = [int] $key.size
-                Path = Resolve-RecordPath -Relative ([string] $key.path)
+                Name   = [string] $key.key_name
+                Type   = [string] $key.type
+                Size   = [int] $key.size
+                Path   = Resolve-RecordPath -Relative ([string] $key.path)
+                Sha256 = [string] $key.sha256
             }
         })
     $files = @(foreach ($file in @(Get-SealiftValue -From $json -Name 'files' -Default @())) {
@@ -453,7 +454,8 @@ if ($record.GuestState -eq 'unknown') {
 
 # Last, because it reads every byte of the disks.
 if ($blockers.Count -eq 0) {
-    foreach ($file in $record.Files) {
+    # A key of another restore is wrapped to the same key: the import would take it.
+    foreach ($file in @($record.Files) + @($record.Keys)) {
         Write-Progress -Activity "Comparing the files of $label with what Sealift wrote" -Status $file.Name
         try { $digest = (Get-FileHash -LiteralPath $file.Path -Algorithm SHA256).Hash }
         catch {

@@ -29,7 +29,10 @@ BeforeAll {
             format = 1; vm_id = $payroll; vm_name = 'tvm-payroll-01'; snapshot = '2a7f91c0'; created = '2026-11-27T20:15:07Z'
             source_cluster = 'hq-azl-01'; bios_id = ''; guest_state = 'GspKey'; configuration = $configuration
             wrapping_key_name = $wrapping; files = $files
-            keys = @([ordered] @{ path = $keyPath; key_name = $payroll; type = 'AES'; size = 256 })
+            keys = @([ordered] @{
+                    path = $keyPath; key_name = $payroll; type = 'AES'; size = 256
+                    sha256 = (Get-FileHash -LiteralPath "$restored/$keyPath" -Algorithm SHA256).Hash.ToLowerInvariant()
+                })
         }
         # Not $With.Keys: that would be the member "keys" of the record, where there is one.
         foreach ($member in @($With.GetEnumerator())) { $record[$member.Key] = $member.Value }
@@ -139,6 +142,14 @@ Describe 'Import-SealiftVM.ps1' {
             $result = Invoke-Import
             $result.Status | Should -Be 5
             $result.Text | Should -Match 'disk\.vhdx'
+            $result.Text | Should -Match 'SHA-256'
+        }
+
+        It 'a key file of another restore' {
+            $key = "$restored/protection-keys/20261127201507/AES/${payroll}_256.json"
+            [System.IO.File]::WriteAllText($key, [System.IO.File]::ReadAllText($key).ToUpperInvariant())
+            $result = Invoke-Import
+            $result.Status | Should -Be 5
             $result.Text | Should -Match 'SHA-256'
         }
 
