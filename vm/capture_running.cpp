@@ -281,10 +281,14 @@ class RunningCapture final : public Capture {
     ASSIGN_OR_RETURN(const DomainFacts now,
                      read_domain_xml(std::string(base::as_text(active->content)),
                                      Missing::kRecorded));
-    const auto images = [](const VmDescription& of) {
+    const auto images = [&vm](const VmDescription& of) {
       std::map<std::string, std::string> found;
       for (const Disk& disk : of.disks) found[disk.target] = disk.path.string();
       for (const auto& [target, reason] : of.unread_disks) found[target];
+      // What is not read is known by its target alone.
+      for (const auto& [target, reason] : vm.unread_disks) {
+        if (found.contains(target)) found[target].clear();
+      }
       return found;
     };
     if (images(now.vm) == images(vm)) return base::Done{};

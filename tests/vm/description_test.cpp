@@ -72,7 +72,7 @@ TEST_CASE("so does a disk of a kind that is not read", "[vm]") {
   const auto refused = describe(vm.connection, vm.domain, Missing::kFails);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == base::ErrorCode::kRefused);
-  CHECK(refused.error().next_steps() == std::vector<std::string>{kBackUp});
+  CHECK(refused.error().next_steps().back() == kBackUp);
 }
 
 }  // namespace sealift::vm
