@@ -111,7 +111,7 @@ class RunningCapture final : public Capture {
     has_checkpoint_ = !plan_.traces.checkpoint.empty();
     plan_.traces.checkpoint.clear();
     static_cast<void>(guard_->hold(plan_.traces));
-    const auto frozen = were_images_frozen();
+    auto frozen = were_images_frozen();
     RETURN_IF_ERROR(end());
     return frozen;
   }
