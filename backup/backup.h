@@ -60,11 +60,10 @@ struct BackupEnvironment {
   std::function<void(const VmOutcome& outcome)> finished;
 };
 
-/// One VM after the other; one VM's failure never stops the others. The catalog is
-/// refreshed before and after.
+/// One VM after the other, each told to environment.finished; one VM's failure never
+/// stops the others. The catalog is refreshed before and after.
 /// errors  What concerns the run as a whole and touched no VM: kCorrupt, kBusy, kIo.
-base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
-                                                const BackupRequest& request,
-                                                const std::stop_token& stop);
+base::Status run_backup(BackupEnvironment& environment, const BackupRequest& request,
+                        const std::stop_token& stop);
 
 }  // namespace sealift::backup

@@ -12,10 +12,7 @@ namespace sealift::backup {
 namespace {
 
 constexpr std::size_t kNameDigits = 16;
-
-std::string words_of(const base::Error& error) {
-  return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
-}
+constexpr const char* kNoPlace = "its image has no place to note changes";
 
 bool is_one_of(const vm::Disk& disk, const std::string& path) {
   return disk.path.string() == path ||
@@ -39,7 +36,7 @@ std::optional<Obstacle> obstacle_of(
     const vm::Disk& disk, const archive::Component* earlier,
     const std::map<std::string, std::optional<std::uint64_t>>& changed) {
   if (earlier == nullptr) return Obstacle{"the earlier snapshot does not hold it"};
-  if (!disk.can_hold_bitmaps) return Obstacle{"its image has no place to note changes"};
+  if (!disk.can_hold_bitmaps) return Obstacle{kNoPlace};
   const auto noted = changed.find(disk.target);
   if (noted == changed.end()) return Obstacle{"no changes were noted on it"};
   if (!noted->second) {
@@ -152,6 +149,10 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
     tracking.give_up("asked for with --full");
     return tracking;
   }
+  if (std::ranges::none_of(description.disks, &vm::Disk::can_hold_bitmaps)) {
+    tracking.give_up(kNoPlace);
+    return tracking;
+  }
   ASSIGN_OR_RETURN(const std::vector<std::string> there, vm::list_checkpoints(domain));
   const archive::SignerId own = environment.vault.signing_key().public_key().id();
   const auto found =
@@ -160,10 +161,6 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
         return is_usable(snapshot, own) &&
                std::ranges::find(there, name) != there.end();
       });
-  if (std::ranges::none_of(description.disks, &vm::Disk::can_hold_bitmaps)) {
-    tracking.give_up("its image has no place to note changes");
-    return tracking;
-  }
   if (found == snapshots.end()) {
     return without_checkpoint(environment, snapshots, own, std::move(tracking));
   }
@@ -178,13 +175,13 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
   const auto changed = vm::changed_since(domain, tracking.since);
   if (!changed) {
     tracking.give_up_broken("the checkpoint of the earlier snapshot is of no use: " +
-                            words_of(changed.error()));
+                            base::one_line(changed.error()));
     return tracking;
   }
   auto reader = open_stored(environment, *found);
   if (!reader) {
     tracking.give_up_broken("the earlier snapshot cannot be read: " +
-                            words_of(reader.error()));
+                            base::one_line(reader.error()));
     return tracking;
   }
   tracking.earlier = std::move(reader).value();

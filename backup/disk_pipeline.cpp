@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
+
+#include "base/byte_count.h"
 
 namespace sealift::backup {
 
@@ -22,6 +25,15 @@ std::chrono::nanoseconds Pace::spend(std::size_t bytes) {
   const auto for_writing = write_.spend(stored - stored_, now);
   stored_ = stored;
   return std::max(read_.spend(bytes, now), for_writing);
+}
+
+DiskProgress progress_in_words(std::string name,
+                               std::function<void(const std::string& words)> say) {
+  return [name = std::move(name), say = std::move(say)](std::uint64_t offset,
+                                                        std::uint64_t size) {
+    say(name + ": " + base::ByteCount(offset).text() + " of " +
+        base::ByteCount(size).text());
+  };
 }
 
 base::Status store_disk(vm::DiskSource& disk, Pieces pieces,

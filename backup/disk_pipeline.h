@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "archive/archive_writer.h"
@@ -50,6 +51,10 @@ class Pace {
 
 /// How far it is, for people: bytes of the disk below which all is read.
 using DiskProgress = std::function<void(std::uint64_t offset, std::uint64_t size)>;
+
+/// Says "vda: 1.2 GiB of 4.0 GiB" of `name`.
+DiskProgress progress_in_words(std::string name,
+                               std::function<void(const std::string& words)> say);
 
 enum class Pieces {
   kAllocated,  ///< All that holds data.

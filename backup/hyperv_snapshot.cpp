@@ -8,7 +8,6 @@
 #include "backup/hyperv_verdict.h"
 #include "backup/snapshot_commit.h"
 #include "backup/vm_lock.h"
-#include "base/byte_count.h"
 #include "vm/captured_files.h"
 #include "vm/hyperv_attributes.h"
 
@@ -173,10 +172,9 @@ class HypervSnapshotTaker {
 
   DiskProgress progress_of(const std::string& name) const {
     if (!environment_.progress) return nullptr;
-    return [this, name](std::uint64_t offset, std::uint64_t size) {
-      environment_.progress(vm_.name, name + ": " + base::ByteCount(offset).text() +
-                                          " of " + base::ByteCount(size).text());
-    };
+    return progress_in_words(name, [this](const std::string& words) {
+      environment_.progress(vm_.name, words);
+    });
   }
 
   base::Status go_on_with(const EarlierDisks& earlier, archive::ArchiveWriter& writer) {

@@ -99,8 +99,9 @@ std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
                                            const std::vector<std::string>& names,
                                            const ChosenKeys& keys) {
   const vm::Vmgs* const state = guest_state_of(found, vm);
+  const bool is_key_needed = needs_key(found, vm);
   archive::Verdict whole{"", "complete", ""};
-  if (needs_key(found, vm)) whole.reason = kNotProvable;
+  if (is_key_needed) whole.reason = kNotProvable;
   if (state != nullptr && protection_word(*state) == "GspById") {
     whole.reason = kBoundToHost;
   }
@@ -112,7 +113,7 @@ std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
   }
   verdicts.push_back({"firmware-vars", "absent", "they lie in the guest state"});
   verdicts.push_back(guest_state_verdict(state));
-  verdicts.push_back(key_verdict(needs_key(found, vm), keys));
+  verdicts.push_back(key_verdict(is_key_needed, keys));
   return verdicts;
 }
 

@@ -17,10 +17,6 @@ namespace fs = std::filesystem;
 constexpr unsigned kVmKeyBits = 256;
 constexpr unsigned kRootKeyBits = 4096;
 
-std::string words_of(const base::Error& error) {
-  return error.what() + (error.cause().empty() ? "" : ": " + error.cause());
-}
-
 // "inbox/" ends in an empty name, which no file's folder has.
 fs::path without_slash(const fs::path& folder) {
   return folder.has_filename() ? folder : folder.parent_path();
@@ -64,7 +60,7 @@ keyvault::ExportedKeyName name_of(const ExportedKey& key,
 
 std::string why_not(const ExportedKey& key,
                     const archive::RepositoryDocument& repository) {
-  if (key.refused) return words_of(*key.refused);
+  if (key.refused) return base::one_line(*key.refused);
   if (!is_recipient(repository, key.wrapped_to)) {
     return "it is wrapped to " + key.wrapped_to.hex() +
            ", no recipient of the repository";
@@ -90,7 +86,7 @@ base::Result<EscrowReport> escrow_keys(const fs::path& folder,
                    documents_in(without_slash(folder)));
   report.has_inventory = !documents.read.empty();
   for (const UnreadDocument& document : documents.unread) {
-    report.bad_inventories.push_back({document.file, words_of(document.error)});
+    report.bad_inventories.push_back({document.file, base::one_line(document.error)});
   }
   if (keys.empty() && !report.has_inventory && report.bad_inventories.empty()) {
     return base::Error(base::ErrorCode::kNotFound, "no exported key lies in the folder")

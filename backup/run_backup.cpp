@@ -33,23 +33,19 @@ VmOutcome back_up(BackupEnvironment& environment, const BackupRequest& request,
 
 }  // namespace
 
-base::Result<std::vector<VmOutcome>> run_backup(BackupEnvironment& environment,
-                                                const BackupRequest& request,
-                                                const std::stop_token& stop) {
+base::Status run_backup(BackupEnvironment& environment, const BackupRequest& request,
+                        const std::stop_token& stop) {
   RETURN_IF_ERROR(refuse_if_not_enrolled(environment));
-  ASSIGN_OR_RETURN(const std::vector<std::string> warnings,
-                   refresh_catalog(environment));
-  std::vector<VmOutcome> outcomes;
+  ASSIGN_OR_RETURN(std::vector<std::string> warnings, refresh_catalog(environment));
   for (const std::string& vm : request.vms) {
-    outcomes.push_back(stop.stop_requested() ? not_begun(vm)
-                                             : back_up(environment, request, vm, stop));
-    if (outcomes.size() == 1) {
-      outcomes.front().warnings.insert(outcomes.front().warnings.begin(),
-                                       warnings.begin(), warnings.end());
-    }
-    if (environment.finished) environment.finished(outcomes.back());
+    VmOutcome outcome =
+        stop.stop_requested() ? not_begun(vm) : back_up(environment, request, vm, stop);
+    // Those of the run as a whole go with the first.
+    outcome.warnings.insert(outcome.warnings.begin(), warnings.begin(), warnings.end());
+    warnings.clear();
+    if (environment.finished) environment.finished(outcome);
   }
-  return outcomes;
+  return base::Done{};
 }
 
 }  // namespace sealift::backup

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backup/sample_check.h"
-#include "base/byte_count.h"
 
 namespace sealift::backup {
 
@@ -175,12 +174,8 @@ base::Result<StoredDisks> store_disks(
   }
   for (const std::unique_ptr<vm::DiskSource>& source : capture.disks()) {
     const std::string& target = source->target();
-    const auto progress = [&](std::uint64_t offset, std::uint64_t size) {
-      say(target + ": " + base::ByteCount(offset).text() + " of " +
-          base::ByteCount(size).text());
-    };
-    RETURN_IF_ERROR(
-        storer.store(*source, attributes_of(description, target), progress));
+    RETURN_IF_ERROR(storer.store(*source, attributes_of(description, target),
+                                 progress_in_words(target, say)));
   }
   return storer.take_stored();
 }

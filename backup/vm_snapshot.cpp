@@ -12,7 +12,6 @@
 #include "backup/store_disks.h"
 #include "backup/verdict.h"
 #include "backup/vm_lock.h"
-#include "base/byte_count.h"
 #include "vm/capture.h"
 #include "vm/checkpoints.h"
 #include "vm/description.h"
@@ -274,9 +273,7 @@ class SnapshotTaker {
           .because("snapshot " + earlier->id.hex() + " of " + earlier->created.text() +
                    " holds it")
           .next("restore the VM from that snapshot, or bring it back from there")
-          .next(
-              "back up what is there with --allow-incomplete; it will not be a whole "
-              "VM");
+          .next(vm::kBackUpTheRest);
     }
     missing_.push_back(
         {part.component, "it is gone; snapshot " + earlier->id.hex() + " holds it"});

@@ -98,6 +98,10 @@ std::string render(const Error& error) {
   return out;
 }
 
+std::string one_line(const Error& error) {
+  return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
+}
+
 Error system_error(int error_number, std::string what) {
   std::array<char, 256> words{};
   // The GNU form returns the text, which need not lie in `words`.

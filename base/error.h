@@ -72,6 +72,10 @@ class [[nodiscard]] Error {
 /// characters and invalid UTF-8 in any part are escaped as \xNN.
 std::string render(const Error& error);
 
+/// "cannot read a file: Permission denied": what happened and its cause, for where an
+/// error is a part of other words.
+std::string one_line(const Error& error);
+
 /// `text` with control characters and invalid UTF-8 written as \xNN, so that a name
 /// from outside cannot move the cursor of a terminal.
 std::string printable(std::string_view text);

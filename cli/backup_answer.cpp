@@ -1,7 +1,6 @@
 #include "cli/backup_answer.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/byte_count.h"
 #include "cli/snapshot_answer.h"

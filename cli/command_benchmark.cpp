@@ -101,11 +101,6 @@ void print_storage(std::ostream& output, const backup::StorageRates& storage) {
   }
 }
 
-// "cannot create a file: Read-only file system"
-std::string words_of(const base::Error& error) {
-  return error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
-}
-
 void print(const Session& session, const Host& host, const backup::Benchmark& found) {
   std::ostream& output = session.output();
   output << "processors  " << host.processors
@@ -142,7 +137,8 @@ base::Json to_json(const backup::StorageRates& storage) {
   if (storage.write) {
     json["write_bytes_per_second"] = std::uint64_t(*storage.write);
   }
-  if (storage.write_failure) json["write_failure"] = words_of(*storage.write_failure);
+  if (storage.write_failure)
+    json["write_failure"] = base::one_line(*storage.write_failure);
   if (storage.read) json["read_bytes_per_second"] = std::uint64_t(*storage.read);
   return json;
 }
@@ -197,7 +193,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& /*values*/) {
   progress.clear();
   if (found.storage && found.storage->write_failure) {
     session.warn("writing to the repository was not measured: " +
-                 words_of(*found.storage->write_failure));
+                 base::one_line(*found.storage->write_failure));
   }
   if (session.wants_json()) {
     session.answer(to_json(host, found));

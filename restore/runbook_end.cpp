@@ -34,9 +34,7 @@ void write_clean_up(Page& page, const Plan& plan) {
         "**Remove the wrapping key.** It was made here for this restore, and nothing "
         "of this VM needs it. Left behind, the next key backup exports it, and later "
         "imports collide or hang. If more VMs come with it, after the last one.");
-    page.powershell({"$group   = 'AzureStackHostAttestation'",
-                     "$vault   = 'AzureStackTvmKeyVault'",
-                     remove_key(powershell_text(wrapping_key))});
+    page.powershell({kSetGroup, kSetVault, remove_key(powershell_text(wrapping_key))});
     page.text("You see no error.");
   }
   page.text("The VM runs from `$new`; `$folder` can go.");

@@ -14,6 +14,10 @@ struct MocKey {
   unsigned size = 0;
 };
 
+/// What sets $group and $vault.
+inline constexpr const char* kSetGroup = "$group   = 'AzureStackHostAttestation'";
+inline constexpr const char* kSetVault = "$vault   = 'AzureStackTvmKeyVault'";
+
 std::string get_keys();
 std::string remove_key(const std::string& name);
 std::string export_key(const MocKey& key, const std::string& file);

@@ -1,3 +1,4 @@
+#include "restore/runbook_moc.h"
 #include "restore/runbook_parts.h"
 #include "restore/runbook_text.h"
 
@@ -203,7 +204,7 @@ void write_variables(Page& page, const Plan& plan) {
     lines.insert(
         lines.end(),
         {"$keyName = " + powershell_text(plan.facts.vm_id) + "  # the name of its key",
-         "$group   = 'AzureStackHostAttestation'", "$vault   = 'AzureStackTvmKeyVault'",
+         kSetGroup, kSetVault,
          "$wrap    = " + powershell_text(plan.facts.wrapping_key_name) +
              (plan.facts.wrapping_key_name.empty()
                   ? "  # type the name of the wrapping key"

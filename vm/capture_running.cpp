@@ -363,8 +363,7 @@ class RunningCapture final : public Capture {
   // Reading fails with a broken socket; what broke it says more.
   base::Error explain(base::Error error) const {
     if (error.code() != base::ErrorCode::kIo) return error;
-    const std::string words =
-        error.cause().empty() ? error.what() : error.what() + ": " + error.cause();
+    const std::string words = base::one_line(error);
     if (is_off_soon()) {
       return base::Error(base::ErrorCode::kHypervisor,
                          "the VM stopped while it was backed up")

@@ -96,6 +96,17 @@ class ExportScene {
     return host.run(words);
   }
 
+  /// Into "back", for a cluster with the wrapping key "wrap-1"; what its record says.
+  base::Json restore_wrapped(const std::string& id) {
+    host.write_recovery_key(2);
+    const Outcome restored =
+        restore(id, "back",
+                {"--wrap-to", host.path("key-2.pub.pem"), "--wrapping-key-name",
+                 "wrap-1", "--key-identity", host.path("moc.pem")});
+    REQUIRE(restored.status == 0);
+    return base::Json::parse(host.read("back/sealift-restore.json"));
+  }
+
   bool is_same(const std::string& a, const std::string& b) const {
     return host.read(a) == host.read(b);
   }
@@ -394,14 +405,7 @@ TEST_CASE("a stray guest state is nobody's, and changes no runbook", "[cli]") {
   const std::string id = id_of(taken);
   CHECK_THAT(taken.error, Contains("old.vmgs belongs to no VM here and is not stored"));
   CHECK_THAT(taken.error, Contains("old.VMRS belongs to no VM here and is not stored"));
-  scene.host.write_recovery_key(2);
-  REQUIRE(scene
-              .restore(
-                  id, "back",
-                  {"--wrap-to", scene.host.path("key-2.pub.pem"), "--wrapping-key-name",
-                   "wrap-1", "--key-identity", scene.host.path("moc.pem")})
-              .status == 0);
-  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  const base::Json said = scene.restore_wrapped(id);
   CHECK(said.at("guest_state") == "GspKey");
   CHECK(said.at("keys").size() == 1);
 }
@@ -409,15 +413,8 @@ TEST_CASE("a stray guest state is nobody's, and changes no runbook", "[cli]") {
 TEST_CASE("what needs no key imports none, and its wrapping key is removed", "[cli]") {
   ExportScene scene;
   scene.make_export("empty");
-  scene.host.write_recovery_key(2);
   const std::string id = id_of(scene.back_up());
-  REQUIRE(scene
-              .restore(
-                  id, "back",
-                  {"--wrap-to", scene.host.path("key-2.pub.pem"), "--wrapping-key-name",
-                   "wrap-1", "--key-identity", scene.host.path("moc.pem")})
-              .status == 0);
-  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  const base::Json said = scene.restore_wrapped(id);
   CHECK(said.at("keys").empty());
   const std::string runbook = scene.host.read("back/RUNBOOK.md");
   CHECK_THAT(runbook, Contains("Remove-MocKey -name 'wrap-1'"));

@@ -2,21 +2,14 @@
 // docs/format alone.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
-#include "base/subprocess.h"
-#include "tests/support/catch.h"
+#include "tests/support/must_run.h"
 
 namespace sealift::cli {
 
-inline void must_run(const std::vector<std::string>& words) {
-  const auto done = base::run_program(words, std::chrono::seconds(60));
-  REQUIRE(done);
-  INFO(words.front() << ": " << done->output << done->error_output);
-  REQUIRE(done->exit_status == 0);
-}
+using support::must_run;
 
 inline void make(std::vector<std::string> words) {
   words.insert(words.begin(), {"/usr/bin/python3", SEALIFT_SOURCE_DIR

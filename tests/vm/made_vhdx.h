@@ -1,26 +1,19 @@
 // A VHDX that qemu-img made, and where its structures lie.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/byte_count.h"
 #include "base/filesystem.h"
-#include "base/subprocess.h"
 #include "tests/support/catch.h"
+#include "tests/support/must_run.h"
 #include "tests/support/scratch_folder.h"
 #include "vm/microsoft_guid.h"
 
 namespace sealift::vm {
 
-inline void must_run(const std::vector<std::string>& words) {
-  const auto done = base::run_program(words, std::chrono::seconds(60));
-  REQUIRE(done);
-  INFO(words.front() << ": " << done->output << done->error_output);
-  REQUIRE(done->exit_status == 0);
-}
+using support::must_run;
 
 /// A VHDX of 16 MiB in blocks of 1 MiB, made by qemu-img: data in blocks 2, 3 and 9.
 inline base::Bytes made_by_qemu(const std::string& options = "subformat=dynamic") {
