@@ -96,12 +96,13 @@ base::Result<std::vector<IndexEntry>> decode_index_entries(base::ByteView bytes,
   return entries;
 }
 
-base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
-                                                 const RepositoryKeys& keys) {
+namespace {
+
+base::Result<std::vector<IndexEntry>> read_index(const Volume& volume,
+                                                 base::Result<MetadataFrames> reader) {
   const auto told = [&volume](base::Error error) {
     return std::move(error).at("member", "index").at("volume", volume.name);
   };
-  auto reader = MetadataFrames::open(volume, keys);
   if (!reader) return told(std::move(reader).error());
 
   std::vector<IndexEntry> entries;
@@ -128,6 +129,19 @@ base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
     }
   }
   return entries;
+}
+
+}  // namespace
+
+base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
+                                                 const RepositoryKeys& keys) {
+  return read_index(volume, MetadataFrames::open(volume, keys));
+}
+
+base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
+                                                 const keyvault::Secret& metadata_key,
+                                                 const keyvault::Secret& id_key) {
+  return read_index(volume, MetadataFrames::open(metadata_key, id_key));
 }
 
 }  // namespace sealift::archive

@@ -34,7 +34,7 @@ base::Result<const keyvault::Secret*> FrameKeys::unwrap(const Volume& volume,
 
 base::Result<keyvault::Secret> FrameKeys::unwrap_key(const Volume& volume,
                                                      const FrameKey& key) const {
-  if (key.is_metadata) {
+  if (key.is_metadata && !metadata_wrapping_key_.view().empty()) {
     for (const auto& [id, wrapped] : volume.metadata_envelopes) {
       if (id != key.id) continue;
       return unwrap_metadata_key(metadata_wrapping_key_, wrapped, id);

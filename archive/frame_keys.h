@@ -14,6 +14,7 @@ namespace sealift::archive {
 /// Unwraps each key once. Threads: any.
 class FrameKeys {
  public:
+  /// metadata_wrapping_key  Empty: metadata keys come from envelopes, too.
   /// `identity` may be null and outlives this.
   FrameKeys(keyvault::Secret metadata_wrapping_key,
             const keyvault::RecoveryKey* identity)

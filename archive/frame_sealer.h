@@ -14,10 +14,11 @@ namespace sealift::archive {
 /// counter; none is ever given twice. Threads: any.
 class FrameCounter {
  public:
+  explicit FrameCounter(std::uint64_t first = 0) : next_(first) {}
   std::uint64_t take() noexcept { return next_.fetch_add(1); }
 
  private:
-  std::atomic<std::uint64_t> next_{0};
+  std::atomic<std::uint64_t> next_;
 };
 
 struct SealerParts {

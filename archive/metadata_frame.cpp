@@ -22,11 +22,15 @@ base::Result<keyvault::Secret> metadata_key_of(const Volume& volume,
 base::Result<MetadataFrames> MetadataFrames::open(const Volume& volume,
                                                   const RepositoryKeys& keys) {
   ASSIGN_OR_RETURN(const keyvault::Secret key, metadata_key_of(volume, keys));
-  ASSIGN_OR_RETURN(FrameCipher cipher, FrameCipher::create(key));
-  ASSIGN_OR_RETURN(keyvault::HmacSha256 id_key,
-                   keyvault::HmacSha256::create(keys.id_key));
+  return open(key, keys.id_key);
+}
+
+base::Result<MetadataFrames> MetadataFrames::open(const keyvault::Secret& metadata_key,
+                                                  const keyvault::Secret& id_key) {
+  ASSIGN_OR_RETURN(FrameCipher cipher, FrameCipher::create(metadata_key));
+  ASSIGN_OR_RETURN(keyvault::HmacSha256 ids, keyvault::HmacSha256::create(id_key));
   ASSIGN_OR_RETURN(FrameOpener opener, FrameOpener::create());
-  return MetadataFrames(std::move(cipher), std::move(id_key), std::move(opener));
+  return MetadataFrames(std::move(cipher), std::move(ids), std::move(opener));
 }
 
 base::Result<base::ByteView> MetadataFrames::open_frame(base::ByteView frame,

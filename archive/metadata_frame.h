@@ -17,6 +17,8 @@ class MetadataFrames {
   /// errors  as metadata_key_of().
   static base::Result<MetadataFrames> open(const Volume& volume,
                                            const RepositoryKeys& keys);
+  static base::Result<MetadataFrames> open(const keyvault::Secret& metadata_key,
+                                           const keyvault::Secret& id_key);
 
   /// Rules F1 to F13. The view is valid until the next call.
   base::Result<base::ByteView> open_frame(base::ByteView frame, FrameKind kind);

@@ -10,6 +10,7 @@
 #include "archive/record.h"
 #include "archive/repository_document.h"
 #include "archive/trust.h"
+#include "archive/volume_source.h"
 #include "base/timestamp.h"
 #include "keyvault/vault.h"
 
@@ -58,6 +59,9 @@ class Repository {
   const RepositoryDocument& document() const noexcept { return document_; }
   const RepositoryId& id() const noexcept { return document_.id; }
   const Trust& trust() const noexcept { return trust_; }
+  VolumeSource source() const {
+    return {*store_, document_.id, trust_, document_.settings.chunk_size};
+  }
   /// Every record but the snapshots of every known signer, checked; by signer, then
   /// sequence. Those of a revoked signer are among them: ask trust() for each.
   const std::vector<Record>& records() const noexcept { return records_; }

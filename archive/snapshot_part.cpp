@@ -1,5 +1,7 @@
 #include "archive/snapshot_part.h"
 
+#include <algorithm>
+
 #include "archive/manifest_text.h"
 #include "archive/rule.h"
 #include "keyvault/digest.h"
@@ -71,6 +73,9 @@ base::Result<SnapshotPart> read_snapshot_part(const VolumeTail& tail,
   SnapshotPart part;
   ASSIGN_OR_RETURN(part.record, parse_snapshot(text));
   part.record_digest = keyvault::sha256(text);
+  part.text = base::as_text(text);
+  const base::ByteView signature = tail.content("snapshot.sig");
+  std::ranges::copy(signature, part.signature.begin());
   RETURN_IF_ERROR(check_signer(part.record, tail, trust));
   RETURN_IF_ERROR(check_place(part.record, header));
 

@@ -4,7 +4,6 @@
 
 #include "archive/chunk_reading.h"
 #include "archive/rule.h"
-#include "archive/snapshot_session.h"
 
 namespace sealift::archive {
 
@@ -16,7 +15,7 @@ base::Error stopped() {
 
 class TreeReader final : public SnapshotReader {
  public:
-  TreeReader(const ReaderSetting& setting, const ChunkLocator& locator,
+  TreeReader(const VolumeSource& source, const ChunkLocator& locator,
              ParsedManifest parsed, SnapshotPart part, std::string last_volume,
              keyvault::Secret metadata_wrapping_key,
              const keyvault::RecoveryKey* identity,
@@ -26,11 +25,11 @@ class TreeReader final : public SnapshotReader {
         part_(std::move(part)),
         last_volume_(std::move(last_volume)),
         private_id_key_(std::move(private_id_key)),
-        volumes_(setting.store, setting.repository, setting.trust),
+        volumes_(source.store, source.repository, source.trust),
         keys_(std::move(metadata_wrapping_key), identity),
-        store_(setting.store),
+        store_(source.store),
         locator_(locator),
-        source_(setting.store, locator, volumes_, keys_) {}
+        source_(source.store, locator, volumes_, keys_) {}
 
   const Manifest& manifest() const override { return manifest_; }
   const Record& record() const override { return part_.record; }
@@ -45,6 +44,8 @@ class TreeReader final : public SnapshotReader {
   base::Result<base::Bytes> read_whole(const Component& component,
                                        std::uint64_t limit) const override;
   base::Result<TreeView> view(const Component& component) const override;
+  base::Status frames_needed(const PlaceSink& sink,
+                             std::stop_token stop) const override;
   base::Result<std::vector<std::string>> volumes_needed(
       std::stop_token stop) const override;
 
@@ -56,9 +57,9 @@ class TreeReader final : public SnapshotReader {
   base::Result<Page> open_page(const Component& component, const ChunkId& id,
                                std::uint32_t level, std::uint32_t ids,
                                OpeningState& state) const;
-  base::Status add_volume_of(const ChunkId& id, std::set<std::string>& names) const;
-  base::Status add_volumes_of(const Component& component, std::set<std::string>& names,
-                              const std::stop_token& stop) const;
+  base::Status tell_place(const ChunkId& id, const PlaceSink& sink) const;
+  base::Status tell_places(const Component& component, const PlaceSink& sink,
+                           const std::stop_token& stop) const;
 
   Manifest manifest_;
   keyvault::Secret id_key_;
@@ -157,50 +158,56 @@ base::Result<TreeView> TreeReader::view(const Component& component) const {
   return TreeView(shape_of(component), component.root, std::move(load), std::move(ids));
 }
 
-base::Status TreeReader::add_volume_of(const ChunkId& id,
-                                       std::set<std::string>& names) const {
+base::Status TreeReader::tell_place(const ChunkId& id, const PlaceSink& sink) const {
   ASSIGN_OR_RETURN(const std::vector<ChunkLocation> locations, source_.locate(id));
-  names.insert(locations.front().volume);
-  return base::Done{};
+  return sink(id, locations.front());
 }
 
-base::Status TreeReader::add_volumes_of(const Component& component,
-                                        std::set<std::string>& names,
-                                        const std::stop_token& stop) const {
+base::Status TreeReader::tell_places(const Component& component, const PlaceSink& sink,
+                                     const std::stop_token& stop) const {
   ASSIGN_OR_RETURN(OpeningState state, make_state());
   PageWalk walk(shape_of(component), component.root,
                 [&](const ChunkId& id, std::uint32_t level,
                     std::uint32_t ids) -> base::Result<Page> {
-                  RETURN_IF_ERROR(add_volume_of(id, names));
+                  RETURN_IF_ERROR(tell_place(id, sink));
                   return open_page(component, id, level, ids, state);
                 });
   while (true) {
     if (stop.stop_requested()) return stopped();
     ASSIGN_OR_RETURN(const std::optional<ChunkReference> reference, walk.next());
     if (!reference) return base::Done{};
-    RETURN_IF_ERROR(add_volume_of(reference->id, names));
+    RETURN_IF_ERROR(tell_place(reference->id, sink));
   }
+}
+
+base::Status TreeReader::frames_needed(const PlaceSink& sink,
+                                       std::stop_token stop) const {
+  for (const Component& component : manifest_.components) {
+    auto told = tell_places(component, sink, stop);
+    if (!told) return std::move(told).error().at(component.kind, component.name);
+  }
+  return base::Done{};
 }
 
 base::Result<std::vector<std::string>> TreeReader::volumes_needed(
     std::stop_token stop) const {
   std::set<std::string> names{last_volume_};
-  for (const Component& component : manifest_.components) {
-    auto added = add_volumes_of(component, names, stop);
-    if (!added) {
-      return std::move(added).error().at(component.kind, component.name);
-    }
-  }
+  const auto note = [&names](const ChunkId&,
+                             const ChunkLocation& location) -> base::Status {
+    names.insert(location.volume);
+    return base::Done{};
+  };
+  RETURN_IF_ERROR(frames_needed(note, std::move(stop)));
   return std::vector<std::string>(names.begin(), names.end());
 }
 
 }  // namespace
 
-base::Result<std::unique_ptr<SnapshotReader>> open_snapshot(
-    const ReaderSetting& setting, const Volume& last_volume, const RepositoryKeys& keys,
+base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
+    const VolumeSource& source, const Volume& last_volume, const RepositoryKeys& keys,
     const keyvault::RecoveryKey* identity, const ChunkLocator& locator) {
   ASSIGN_OR_RETURN(ParsedManifest parsed, open_manifest(last_volume, keys));
-  if (parsed.manifest.chunk_size != setting.chunk_size) {
+  if (source.chunk_size && parsed.manifest.chunk_size != *source.chunk_size) {
     return broken("M7", "the manifest has another chunk size than the repository")
         .at("member", "manifest")
         .at("volume", last_volume.name);
@@ -215,16 +222,19 @@ base::Result<std::unique_ptr<SnapshotReader>> open_snapshot(
     private_id_key = std::move(own.value().private_id);
   }
   return std::unique_ptr<SnapshotReader>(std::make_unique<TreeReader>(
-      setting, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
+      source, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
       std::move(wrapping_key), identity, std::move(private_id_key)));
 }
 
 base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
-    const Repository& repository, const Volume& last_volume, const RepositoryKeys& keys,
-    const keyvault::RecoveryKey* identity, const ChunkLocator& locator) {
-  return open_snapshot({repository.store(), repository.id(), repository.trust(),
-                        repository.document().settings.chunk_size},
-                       last_volume, keys, identity, locator);
+    const VolumeSource& source, const Volume& last_volume,
+    const keyvault::RecoveryKey& identity, const ChunkLocator& locator) {
+  ASSIGN_OR_RETURN(ParsedManifest parsed, open_manifest(last_volume, identity));
+  auto own = FrameKeys({}, &identity).archive_keys(last_volume);
+  if (!own) return std::move(own).error().at("volume", last_volume.name);
+  return std::unique_ptr<SnapshotReader>(std::make_unique<TreeReader>(
+      source, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
+      keyvault::Secret(), &identity, std::move(own.value().private_id)));
 }
 
 }  // namespace sealift::archive

@@ -44,9 +44,13 @@ class SnapshotReader {
   /// errors  kCorrupt: the manifest does not fit the signed snapshot text, …
   ///         kWrongKey: `identity` opens none of the archive's envelopes.
   static base::Result<std::unique_ptr<SnapshotReader>> open(
-      const Repository& repository, const Volume& last_volume,
-      const RepositoryKeys& keys, const keyvault::RecoveryKey* identity,
-      const ChunkLocator& locator);
+      const VolumeSource& source, const Volume& last_volume, const RepositoryKeys& keys,
+      const keyvault::RecoveryKey* identity, const ChunkLocator& locator);
+
+  /// The same where only a recovery key is at hand.
+  static base::Result<std::unique_ptr<SnapshotReader>> open(
+      const VolumeSource& source, const Volume& last_volume,
+      const keyvault::RecoveryKey& identity, const ChunkLocator& locator);
 
   virtual const Manifest& manifest() const = 0;
   virtual const Record& record() const = 0;
@@ -74,6 +78,13 @@ class SnapshotReader {
 
   /// The tree of `component`, of shared scope. The reader outlives it.
   virtual base::Result<TreeView> view(const Component& component) const = 0;
+
+  /// Tells `sink` a place of every chunk and page of this snapshot; of one that stands
+  /// at several places of the trees more than once. Needs no identity.
+  using PlaceSink =
+      std::function<base::Status(const ChunkId& id, const ChunkLocation& location)>;
+  virtual base::Status frames_needed(const PlaceSink& sink,
+                                     std::stop_token stop) const = 0;
 
   /// Every volume object that holds a frame of this snapshot, sorted: what a restore
   /// reads. Needs no identity.

@@ -36,6 +36,8 @@ struct FrameKey {
 struct SnapshotPart {
   Record record;  ///< Kind "snapshot", its signature checked.
   Sha256Digest record_digest;
+  std::string text;  ///< Of the record, and its signature: they move verbatim.
+  keyvault::Signature signature{};
   base::Bytes manifest_frame;
   std::vector<std::pair<std::string, std::string>> protection_keys;  ///< Member, text.
 };
@@ -72,10 +74,18 @@ base::Result<Volume> open_volume(const ObjectReader& store, const ObjectInfo& ob
 ///         none for it.
 base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
                                                  const RepositoryKeys& keys);
+/// The same with the metadata key of the volume's archive.
+base::Result<std::vector<IndexEntry>> open_index(const Volume& volume,
+                                                 const keyvault::Secret& metadata_key,
+                                                 const keyvault::Secret& id_key);
 
 /// errors  kCorrupt, kWrongKey as open_index().
 base::Result<ParsedManifest> open_manifest(const Volume& volume,
                                            const RepositoryKeys& keys);
+/// The same for who holds a recovery key and nothing of the repository: the id key is
+/// taken from the manifest, which the signed snapshot text names.
+base::Result<ParsedManifest> open_manifest(const Volume& volume,
+                                           const keyvault::RecoveryKey& identity);
 
 /// Names of volume objects: "archives/2a/2a7f…/2a7f…-0001.tar".
 std::string volume_name(const ArchiveId& archive, std::uint32_t number);

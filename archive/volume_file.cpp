@@ -33,9 +33,9 @@ std::uint64_t VolumeFile::first_segment_at(std::size_t header_size) {
   return kTarBlock + tar_padded(header_size) + kTarBlock;
 }
 
-base::Result<VolumeFile> VolumeFile::begin(ObjectStore& store, std::string name,
+base::Result<VolumeFile> VolumeFile::begin(std::unique_ptr<PendingObject> object,
+                                           std::string name,
                                            std::string_view header_text) {
-  ASSIGN_OR_RETURN(std::unique_ptr<PendingObject> object, store.create(name));
   ASSIGN_OR_RETURN(std::unique_ptr<TarStream> stream, TarStream::begin(*object));
   VolumeFile file(std::move(name), std::move(object), std::move(stream));
   RETURN_IF_ERROR(file.add("header.json", base::as_bytes(header_text)));

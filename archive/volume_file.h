@@ -28,9 +28,9 @@ struct LastMembers {
 /// Nothing is visible before finish(). One thread at a time.
 class VolumeFile {
  public:
-  /// errors  kIo and what the store says.
-  static base::Result<VolumeFile> begin(ObjectStore& store, std::string name,
-                                        std::string_view header_text);
+  /// name  For messages. errors  kIo and what the store says.
+  static base::Result<VolumeFile> begin(std::unique_ptr<PendingObject> object,
+                                        std::string name, std::string_view header_text);
 
   /// Where the content of the first segment lies, after a header.json of that size.
   static std::uint64_t first_segment_at(std::size_t header_size);

@@ -113,40 +113,65 @@ base::Result<VolumeTail> read_volume_tail(const ObjectReader& store,
   return tail;
 }
 
+namespace {
+
+base::Result<VolumeHeader> signed_header(const ObjectReader& store,
+                                         const std::string& name,
+                                         const VolumeTail& tail) {
+  const std::uint64_t size = tail.footer.header_size;
+  ASSIGN_OR_RETURN(const base::Bytes block,
+                   read_range(store, name, 0, kTarBlock + tar_padded(size)));
+  RETURN_IF_ERROR(check_tar_member(block, "header.json", size));
+  const base::ByteView content = base::ByteView(block).subspan(kTarBlock, size);
+  RETURN_IF_ERROR(check_sum(tail.sums.front(), content));
+  return parse_volume_header(content);
+}
+
+base::Status check_signer(const VolumeHeader& header, const VolumeTail& tail,
+                          const Trust& trust) {
+  if (header.signer != tail.signer) {
+    return broken("V11", "the volume names another signer than the one who signed it")
+        .at("signer", header.signer.hex());
+  }
+  if (auto known = trust.find(header.signer, header.created); !known) {
+    return untrusted("V11", "the volume's signer was not trusted when it was written",
+                     known.error());
+  }
+  return base::Done{};
+}
+
+base::Error of_header(base::Error error) {
+  bool has_member = false;
+  for (const auto& place : error.places()) {
+    has_member = has_member || place.kind == "member";
+  }
+  if (!has_member) error.at("member", "header.json");
+  return error;
+}
+
+}  // namespace
+
+base::Result<VolumeHeader> read_unnamed_header(const ObjectReader& store,
+                                               const std::string& name,
+                                               const VolumeTail& tail,
+                                               const Trust& trust) {
+  auto header = signed_header(store, name, tail);
+  if (!header) return of_header(std::move(header).error());
+  auto checked = check_signer(header.value(), tail, trust);
+  if (!checked) return of_header(std::move(checked).error());
+  return header;
+}
+
 base::Result<VolumeHeader> read_volume_header(const ObjectReader& store,
                                               const std::string& name,
                                               const VolumeTail& tail,
                                               const RepositoryId& repository,
                                               const Trust& trust) {
-  const auto parse = [&]() -> base::Result<VolumeHeader> {
-    const std::uint64_t size = tail.footer.header_size;
-    ASSIGN_OR_RETURN(const base::Bytes block,
-                     read_range(store, name, 0, kTarBlock + tar_padded(size)));
-    RETURN_IF_ERROR(check_tar_member(block, "header.json", size));
-    const base::ByteView content = base::ByteView(block).subspan(kTarBlock, size);
-    RETURN_IF_ERROR(check_sum(tail.sums.front(), content));
-    ASSIGN_OR_RETURN(VolumeHeader header, parse_volume_header(content));
-    RETURN_IF_ERROR(check_expected(header, name, repository));
-    if (header.signer != tail.signer) {
-      return broken("V11", "the volume names another signer than the one who signed it")
-          .at("signer", header.signer.hex());
-    }
-    if (auto known = trust.find(header.signer, header.created); !known) {
-      return untrusted("V11", "the volume's signer was not trusted when it was written",
-                       known.error());
-    }
-    return header;
-  };
-  auto header = parse();
-  if (!header) {
-    base::Error error = std::move(header).error();
-    bool has_member = false;
-    for (const auto& place : error.places()) {
-      has_member = has_member || place.kind == "member";
-    }
-    if (!has_member) error.at("member", "header.json");
-    return error;
-  }
+  auto header = signed_header(store, name, tail);
+  if (!header) return of_header(std::move(header).error());
+  auto checked = check_expected(header.value(), name, repository);
+  if (checked) checked = check_signer(header.value(), tail, trust);
+  if (!checked) return of_header(std::move(checked).error());
   return header;
 }
 

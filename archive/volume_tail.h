@@ -26,7 +26,13 @@ struct VolumeTail {
 base::Result<VolumeTail> read_volume_tail(const ObjectReader& store,
                                           const ObjectInfo& object, const Trust& trust);
 
-/// Rules V6 and V8 to V12 for header.json.
+/// Rules V6, V8, V9, V11 and V12 for header.json of a file whose name says nothing.
+base::Result<VolumeHeader> read_unnamed_header(const ObjectReader& store,
+                                               const std::string& name,
+                                               const VolumeTail& tail,
+                                               const Trust& trust);
+
+/// The same, and rule V10: it is the volume that `name` says, of `repository`.
 base::Result<VolumeHeader> read_volume_header(const ObjectReader& store,
                                               const std::string& name,
                                               const VolumeTail& tail,

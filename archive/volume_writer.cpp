@@ -78,10 +78,10 @@ base::Status VolumeWriter::write_segment(std::unique_lock<std::mutex> filling,
 
 base::Status VolumeWriter::write_spare(std::uint32_t number) {
   if (!file_) {
-    ASSIGN_OR_RETURN(
-        file_,
-        VolumeFile::begin(parts_.store, volume_name(parts_.header.archive, number),
-                          header_text(number)));
+    std::string name = volume_name(parts_.header.archive, number);
+    ASSIGN_OR_RETURN(std::unique_ptr<PendingObject> object, parts_.store.create(name));
+    ASSIGN_OR_RETURN(file_, VolumeFile::begin(std::move(object), std::move(name),
+                                              header_text(number)));
   }
   if (!spare_.empty()) RETURN_IF_ERROR(file_->add_segment(spare_));
   spare_.clear();

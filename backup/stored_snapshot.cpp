@@ -12,8 +12,8 @@ base::Result<std::unique_ptr<archive::SnapshotReader>> open_stored(
   ASSIGN_OR_RETURN(const archive::Volume last,
                    archive::open_volume(repository.store(), info, repository.id(),
                                         repository.trust()));
-  return archive::SnapshotReader::open(repository, last, environment.keys, nullptr,
-                                       environment.catalog);
+  return archive::SnapshotReader::open(repository.source(), last, environment.keys,
+                                       nullptr, environment.catalog);
 }
 
 }  // namespace sealift::backup

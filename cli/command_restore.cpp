@@ -1,11 +1,13 @@
 // sealift restore: bring a VM back.  Manual: docs/man/sealift-restore.1
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/key_identity.h"
 #include "cli/open.h"
+#include "cli/portable.h"
 #include "cli/progress.h"
 #include "cli/restore_plan_text.h"
 #include "cli/select_snapshot.h"
@@ -28,6 +30,14 @@ void add_options(options::options_description& described) {
     return options::value<std::string>()->value_name(name);
   };
   auto add = described.add_options();
+  add("archive",
+      options::value<std::vector<std::string>>()->composing()->multitoken()->value_name(
+          "FILE.tar ..."),
+      "restore out of the files of `sealift export`; SNAPSHOT may be left out");
+  add("signer",
+      options::value<std::vector<std::string>>()->composing()->value_name(
+          "SIGNER.pub.pem"),
+      "with --archive: believe what this host signed; for each host once");
   add("storage-dir", text("DIR"), "where the disks go [/var/lib/libvirt/images]");
   add("allow-element",
       options::value<std::vector<std::string>>()->composing()->value_name("ELEMENT"),
@@ -52,7 +62,26 @@ base::Error not_together(const char* one, const char* other) {
           std::string("--") + one + " and --" + other + " do not go together"};
 }
 
+base::Status check_archive_words(const Values& values) {
+  if (values.has("archive")) {
+    return values.has("accept-loss")
+               ? base::Status(not_together("archive", "accept-loss"))
+               : base::Status(base::Done{});
+  }
+  if (values.has("signer")) {
+    return base::Error(base::ErrorCode::kUsage,
+                       "--signer goes with --archive FILE.tar only")
+        .next(
+            "a repository names its signers; of one from elsewhere: `sealift "
+            "keyvault trust NAME SIGNER.pub.pem`");
+  }
+  if (!values.arguments().empty()) return base::Done{};
+  return base::Error(base::ErrorCode::kUsage, "no snapshot is named")
+      .next("name a VM or a snapshot of the repository, or files with --archive");
+}
+
 base::Status check_words(const Session& session, const Values& values) {
+  RETURN_IF_ERROR(check_archive_words(values));
   if (!session.chosen().identity) return load_identity(session).error();
   constexpr std::array<const char*, 4> kToCluster{"storage-dir", "allow-element",
                                                   "start", "dry-run"};
@@ -81,11 +110,23 @@ struct Wrapping {
   std::optional<restore::WrapTarget> target;
 };
 
-bool knows(const archive::RepositoryDocument& repository,
-           const archive::RecipientId& id) {
-  const auto is_it = [&id](const keyvault::Recipient& one) { return one.id() == id; };
-  return std::ranges::any_of(repository.recipients, is_it) ||
-         std::ranges::any_of(repository.key_recipients, is_it);
+/// Recovery keys that are known: nothing for a cluster is wrapped to one of them.
+using RecoveryKeys = std::set<archive::RecipientId>;
+
+RecoveryKeys recovery_keys_of(const archive::RepositoryDocument& repository) {
+  RecoveryKeys keys;
+  for (const auto& one : repository.recipients) keys.insert(one.id());
+  for (const auto& one : repository.key_recipients) keys.insert(one.id());
+  return keys;
+}
+
+RecoveryKeys recovery_keys_of(const archive::PortableArchive& archive) {
+  RecoveryKeys keys;
+  for (const auto& envelope : archive.last_volume().envelopes) {
+    keys.insert(envelope.recipient);
+  }
+  for (const auto& key : archive.manifest().protection_keys) keys.insert(key.recipient);
+  return keys;
 }
 
 base::Error is_recovery_key(const std::string& file, const archive::RecipientId& id) {
@@ -102,7 +143,7 @@ base::Error is_recovery_key(const std::string& file, const archive::RecipientId&
 }
 
 base::Result<Wrapping> read_wrapping(const Session& session, const Values& values,
-                                     const archive::RepositoryDocument& repository,
+                                     const RecoveryKeys& known,
                                      const keyvault::RecoveryKey& identity) {
   Wrapping wrapping;
   const auto file = values.one("wrap-to");
@@ -110,7 +151,7 @@ base::Result<Wrapping> read_wrapping(const Session& session, const Values& value
   ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(*file, kPemLimit));
   auto target = keyvault::Recipient::parse_pem(pem);
   if (!target) return std::move(target).error().at("file", *file);
-  if (knows(repository, target->id())) return is_recovery_key(*file, target->id());
+  if (known.contains(target->id())) return is_recovery_key(*file, target->id());
   const std::string name = values.one("wrapping-key-name").value_or("");
   if (base::printable(name) != name) {
     return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
@@ -225,13 +266,13 @@ base::Result<ExitStatus> restore_to_cluster(const Session& session,
 
 base::Result<ExitStatus> restore_to_folder(const Session& session, const Values& values,
                                            restore::RestoreEnvironment environment,
-                                           const catalog::Snapshot& snapshot) {
+                                           const catalog::Snapshot& snapshot,
+                                           const RecoveryKeys& known) {
   const std::string folder = *values.one("to-directory");
   ASSIGN_OR_RETURN(const std::string platform,
                    restore::platform_of(environment, snapshot));
   ASSIGN_OR_RETURN(Wrapping wrapping,
-                   read_wrapping(session, values, environment.repository.document(),
-                                 environment.identity));
+                   read_wrapping(session, values, known, environment.identity));
   if (wrapping.identity) {
     wrapping.target->identity = {&*wrapping.identity, *values.one("key-identity")};
   }
@@ -262,8 +303,34 @@ base::Result<ExitStatus> restore_to_folder(const Session& session, const Values&
   return ExitStatus::kDone;
 }
 
+base::Result<ExitStatus> restore_snapshot(const Session& session, const Values& values,
+                                          restore::RestoreEnvironment environment,
+                                          catalog::Snapshot snapshot,
+                                          const RecoveryKeys& known) {
+  if (values.has("to-directory")) {
+    return restore_to_folder(session, values, std::move(environment), snapshot, known);
+  }
+  return restore_to_cluster(session, values, std::move(environment),
+                            read_request(values, std::move(snapshot)));
+}
+
+base::Result<ExitStatus> restore_portable(const Session& session,
+                                          const Values& values) {
+  ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
+  ASSIGN_OR_RETURN(const std::unique_ptr<archive::PortableArchive> archive,
+                   open_portable(session, values, identity));
+  return restore_snapshot(session, values,
+                          {.place = {archive->source(), nullptr, archive->locator(),
+                                     restore::Archives::kAsNeeded},
+                           .identity = identity,
+                           .connection = nullptr,
+                           .progress = {}},
+                          snapshot_of(*archive), recovery_keys_of(*archive));
+}
+
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
   RETURN_IF_ERROR(check_words(session, values));
+  if (values.has("archive")) return restore_portable(session, values);
   ASSIGN_OR_RETURN(
       const OpenRepository open,
       open_for_reading(session,
@@ -272,17 +339,13 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(catalog::Snapshot snapshot,
                    select_snapshot(session, open, values.arguments().front()));
   for (const base::Error& error : open.losses) session.report(error);
-  restore::RestoreEnvironment environment{.repository = open.repository,
-                                          .keys = *keys,
-                                          .catalog = *open.catalog,
-                                          .identity = *open.identity,
-                                          .connection = nullptr,
-                                          .progress = {}};
-  if (values.has("to-directory")) {
-    return restore_to_folder(session, values, std::move(environment), snapshot);
-  }
-  return restore_to_cluster(session, values, std::move(environment),
-                            read_request(values, std::move(snapshot)));
+  return restore_snapshot(session, values,
+                          {.place = {open.repository.source(), keys, *open.catalog},
+                           .identity = *open.identity,
+                           .connection = nullptr,
+                           .progress = {}},
+                          std::move(snapshot),
+                          recovery_keys_of(open.repository.document()));
 }
 
 }  // namespace
@@ -291,7 +354,7 @@ const Command kRestore{
     .words = "restore",
     .group = Group::kBringBack,
     .summary = "bring a VM back, here or as files",
-    .synopsis = "VM|SNAPSHOT --identity KEY.pem [OPTIONS]",
+    .synopsis = "VM|SNAPSHOT | --archive FILE.tar ... --identity KEY.pem [OPTIONS]",
     .details =
         "Brings a VM back on this host's libvirt: protection key, NVRAM, vTPM state,\n"
         "disks, definition. Every signature, name and path is checked first, and the\n"
@@ -300,11 +363,15 @@ const Command kRestore{
         "removed again if a byte does not fit or a later step fails. The VM keeps its\n"
         "identity: do not run it twice.\n"
         "SNAPSHOT is an id or the start of one, VM@latest or VM@TIME; VM is its\n"
-        "newest complete one.\n",
+        "newest complete one. With --archive it comes out of files, and no "
+        "repository,\n"
+        "catalog or key vault is needed.\n",
     .examples =
         "  sealift restore web-01 --identity safe-1.pem --dry-run\n"
-        "  sealift restore web-01@2026-11-21 --identity safe-1.pem --start\n",
-    .arguments = {.least = 1, .most = 1},
+        "  sealift restore web-01@2026-11-21 --identity safe-1.pem --start\n"
+        "  sealift restore --archive web-01.tar --signer host-a.pub.pem --identity "
+        "safe-1.pem\n",
+    .arguments = {.least = 0, .most = 1},
     .add_options = add_options,
     .run = run,
 };

@@ -26,6 +26,7 @@ std::span<const Command* const> all_commands() {
       &kShow,
       &kVerify,
       &kRestore,
+      &kExport,
       &kBenchmark,
       &kVmInspect,
   };

@@ -108,8 +108,8 @@ base::Result<std::vector<Found>> verify_all(
   for (const catalog::Snapshot& snapshot : snapshots) {
     progress.show("verifying " + short_id(snapshot.id) + " of " + vm_label(snapshot));
     auto report =
-        restore::verify_snapshot(open.repository, *keys, *open.catalog, snapshot,
-                                 open.identity ? &*open.identity : nullptr,
+        restore::verify_snapshot({open.repository.source(), keys, *open.catalog},
+                                 snapshot, open.identity ? &*open.identity : nullptr,
                                  session.surroundings().stop, key_identity);
     progress.clear();
     if (report) {

@@ -23,6 +23,7 @@ extern const Command kList;
 extern const Command kShow;
 extern const Command kVerify;
 extern const Command kRestore;
+extern const Command kExport;
 extern const Command kBenchmark;
 extern const Command kVmInspect;
 

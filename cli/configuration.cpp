@@ -1,13 +1,13 @@
 #include "cli/configuration.h"
 
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <optional>
 #include <sstream>
 
 #include "archive/limits.h"
 #include "base/byte_count.h"
 #include "base/filesystem.h"
+#include "cli/byte_size.h"
 
 namespace sealift::cli {
 
@@ -47,19 +47,10 @@ std::size_t line_of(const std::string& text, const std::string& setting) {
   return 0;
 }
 
-// "64 MiB", "4 GiB": not so small that a chunk fills it, not so large that what follows
-// the last chunk would break the format's limit.
-std::optional<std::uint64_t> parse_volume_size(const std::string& text) {
-  std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, number);
-  const std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-  if (problem != std::errc() || (unit != " MiB" && unit != " GiB")) return std::nullopt;
-  const std::uint64_t factor = unit == " MiB" ? base::kMiB : base::kGiB;
-  if (number == 0 || number > archive::kMaxVolumeFileSize / 2 / factor) {
-    return std::nullopt;
-  }
-  return number * factor;
+// Not so small that a chunk fills it, not so large that what follows the last chunk
+// would break the format's limit.
+bool is_volume_size(std::uint64_t size) {
+  return size >= base::kMiB && size <= archive::kMaxVolumeFileSize / 2;
 }
 
 // Boost throws on a bad file; this is the only place that catches it.
@@ -92,8 +83,8 @@ base::Result<Configuration> parse(const std::string& text, const fs::path& file,
         .at("setting", "cluster");
   }
   if (values.contains("volume_size")) {
-    const auto size = parse_volume_size(values["volume_size"].as<std::string>());
-    if (!size) {
+    const auto size = byte_size(values["volume_size"].as<std::string>());
+    if (!size || !is_volume_size(*size)) {
       return wrong("a volume's size is 1 MiB to 512 GiB, written like \"64 MiB\"", file)
           .at("setting", "volume_size");
     }

@@ -13,9 +13,9 @@ namespace {
 base::Status verify(const Session& session,
                     const backup::BackupEnvironment& environment,
                     const catalog::Snapshot& snapshot) {
-  RETURN_IF_ERROR(restore::verify_snapshot(environment.repository, environment.keys,
-                                           environment.catalog, snapshot, nullptr,
-                                           session.surroundings().stop));
+  RETURN_IF_ERROR(restore::verify_snapshot(
+      {environment.repository.source(), &environment.keys, environment.catalog},
+      snapshot, nullptr, session.surroundings().stop));
   return base::Done{};
 }
 

@@ -20,9 +20,9 @@ base::Result<SnapshotDetails> read_details(const Session& session,
         repository.store().examine(archive::volume_name(snapshot.id, number)));
     details.own_volumes.push_back(std::move(volume));
   }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<archive::SnapshotReader> reader,
-      archive::SnapshotReader::open(repository, last, *keys, nullptr, *open.catalog));
+  ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
+                   archive::SnapshotReader::open(repository.source(), last, *keys,
+                                                 nullptr, *open.catalog));
   ASSIGN_OR_RETURN(const std::vector<std::string> needed,
                    reader->volumes_needed(session.surroundings().stop));
   for (const std::string& name : needed) {

@@ -77,8 +77,7 @@ base::Status only_libvirt(const archive::Manifest& manifest) {
 base::Status Prepared::prepare(const RestoreEnvironment& environment,
                                const RestoreRequest& request,
                                const std::stop_token& stop) {
-  const SnapshotPlace place{environment.repository, environment.keys,
-                            environment.catalog};
+  const SnapshotPlace& place = environment.place;
   work_.progress = environment.progress;
   work_.after = request.after;
   ASSIGN_OR_RETURN(work_.reader,
@@ -91,8 +90,8 @@ base::Status Prepared::prepare(const RestoreEnvironment& environment,
   plan_.snapshot = request.snapshot.id;
 
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
-                   volumes_of(reader, request.snapshot, stop));
-  ASSIGN_OR_RETURN(work_.checks, open_volumes(environment.repository, volumes, stop));
+                   volumes_of(place, reader, request.snapshot, stop));
+  ASSIGN_OR_RETURN(work_.checks, open_volumes(place.source, volumes, stop));
   RETURN_IF_ERROR(look_at_volumes(request.bytes, stop));
 
   ASSIGN_OR_RETURN(const vm::LiveDisks live, read_domain_xml(reader));

@@ -9,19 +9,17 @@
 #include <string>
 #include <vector>
 
-#include "archive/repository.h"
 #include "catalog/catalog.h"
 #include "keyvault/recovery_key.h"
 #include "restore/key_identity.h"
+#include "restore/snapshot_contents.h"
 #include "vm/connection.h"
 
 namespace sealift::restore {
 
 /// All of it outlives what is made with it.
 struct RestoreEnvironment {
-  const archive::Repository& repository;
-  const archive::RepositoryKeys& keys;
-  const catalog::Catalog& catalog;
+  SnapshotPlace place;
   const keyvault::RecoveryKey& identity;
   /// Null for a restore to a folder.
   const vm::Connection* connection = nullptr;

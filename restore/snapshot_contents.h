@@ -12,11 +12,16 @@
 
 namespace sealift::restore {
 
-/// Where a snapshot is read from. All of it outlives what is opened.
+/// A repository holds all volumes of an archive; a portable archive what it needs.
+enum class Archives { kWhole, kAsNeeded };
+
+/// Where a snapshot is read from. All that it refers to outlives what is opened.
 struct SnapshotPlace {
-  const archive::Repository& repository;
-  const archive::RepositoryKeys& keys;
+  archive::VolumeSource source;
+  /// Null: a recovery key opens what there is to be opened.
+  const archive::RepositoryKeys* keys = nullptr;
   const archive::ChunkLocator& locator;
+  Archives archives = Archives::kWhole;
 };
 
 /// errors  kCorrupt: its last volume is missing, is not believed, or holds another
@@ -27,7 +32,8 @@ base::Result<std::unique_ptr<archive::SnapshotReader>> open_snapshot(
 
 /// The volumes of the snapshot's own archive and those that its disks reuse, sorted.
 /// errors  kCorrupt: a chunk that its maps name has no place.
-base::Result<std::vector<std::string>> volumes_of(const archive::SnapshotReader& reader,
+base::Result<std::vector<std::string>> volumes_of(const SnapshotPlace& place,
+                                                  const archive::SnapshotReader& reader,
                                                   const catalog::Snapshot& snapshot,
                                                   std::stop_token stop);
 

@@ -212,21 +212,18 @@ base::Status restore_to_directory(const RestoreEnvironment& environment,
                                   std::stop_token stop) {
   const fs::path absolute = fs::absolute(request.folder).lexically_normal();
   RETURN_IF_ERROR(must_be_new_or_empty(absolute));
-  const SnapshotPlace place{environment.repository, environment.keys,
-                            environment.catalog};
+  const SnapshotPlace& place = environment.place;
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, request.snapshot, &environment.identity));
   std::optional<Handover> handover;
   if (request.wrap) {
-    ASSIGN_OR_RETURN(
-        handover, make_handover(*reader, request.snapshot, environment.repository.id(),
-                                *request.wrap));
+    ASSIGN_OR_RETURN(handover, make_handover(*reader, request.snapshot,
+                                             place.source.repository, *request.wrap));
   }
   RETURN_IF_ERROR(must_have_own_names(*reader, handover));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
-                   volumes_of(*reader, request.snapshot, stop));
-  ASSIGN_OR_RETURN(const auto checks,
-                   open_volumes(environment.repository, volumes, stop));
+                   volumes_of(place, *reader, request.snapshot, stop));
+  ASSIGN_OR_RETURN(const auto checks, open_volumes(place.source, volumes, stop));
   Writing writing(environment, *reader, *checks, absolute, std::move(stop));
   base::Status status = writing.all(handover);
   if (status) return status;

@@ -140,8 +140,8 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
   ASSIGN_OR_RETURN(const std::unique_ptr<archive::SnapshotReader> reader,
                    open_snapshot(place, report.snapshot, identity));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,
-                   volumes_of(*reader, report.snapshot, stop));
-  ASSIGN_OR_RETURN(const auto checks, open_volumes(place.repository, volumes, stop));
+                   volumes_of(place, *reader, report.snapshot, stop));
+  ASSIGN_OR_RETURN(const auto checks, open_volumes(place.source, volumes, stop));
   if (identity != nullptr) {
     RETURN_IF_ERROR(open_every_chunk(*reader, *checks, report, stop));
   }
@@ -161,17 +161,14 @@ base::Status verify_to(VerifyReport& report, const SnapshotPlace& place,
 
 }  // namespace
 
-base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
-                                           const archive::RepositoryKeys& keys,
-                                           const catalog::Catalog& catalog,
+base::Result<VerifyReport> verify_snapshot(const SnapshotPlace& place,
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
                                            const std::stop_token& stop,
                                            const KeyIdentity* key_identity) {
   VerifyReport report;
   report.snapshot = snapshot;
-  base::Status status = verify_to(report, SnapshotPlace{repository, keys, catalog},
-                                  identity, key_identity, stop);
+  base::Status status = verify_to(report, place, identity, key_identity, stop);
   if (status) return report;
   return std::move(status).error().at("snapshot", snapshot.id.hex());
 }

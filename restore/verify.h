@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "archive/repository.h"
 #include "catalog/catalog.h"
 #include "restore/key_identity.h"
+#include "restore/snapshot_contents.h"
 
 namespace sealift::restore {
 
@@ -28,9 +28,7 @@ struct VerifyReport {
 /// key_identity  What Azure Local's keys are wrapped to, where it is not `identity`;
 ///               may be null.
 /// errors  kCorrupt with volume, member and component; kWrongKey; kInterrupted.
-base::Result<VerifyReport> verify_snapshot(const archive::Repository& repository,
-                                           const archive::RepositoryKeys& keys,
-                                           const catalog::Catalog& catalog,
+base::Result<VerifyReport> verify_snapshot(const SnapshotPlace& place,
                                            const catalog::Snapshot& snapshot,
                                            const keyvault::RecoveryKey* identity,
                                            const std::stop_token& stop,

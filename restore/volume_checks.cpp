@@ -4,34 +4,33 @@
 
 namespace sealift::restore {
 
-base::Result<archive::Volume> open_believed(const archive::Repository& repository,
+base::Result<archive::Volume> open_believed(const archive::VolumeSource& source,
                                             const std::string& name) {
-  base::Result<archive::ObjectInfo> info = repository.store().examine(name);
+  base::Result<archive::ObjectInfo> info = source.store.examine(name);
   if (!info) {
     if (info.error().code() != base::ErrorCode::kNotFound) {
       return std::move(info).error();
     }
     return base::Error(base::ErrorCode::kCorrupt, "a volume is missing")
         .at("volume", name)
-        .at("repository", repository.store().place())
+        .at("repository", source.store.place())
         .next(
             "put the volume back from a copy of the repository, or choose another "
             "snapshot");
   }
-  return archive::open_volume(repository.store(), info.value(), repository.id(),
-                              repository.trust());
+  return archive::open_volume(source.store, info.value(), source.repository,
+                              source.trust);
 }
 
 base::Result<std::unique_ptr<archive::SegmentChecks>> open_volumes(
-    const archive::Repository& repository, const std::vector<std::string>& names,
+    const archive::VolumeSource& source, const std::vector<std::string>& names,
     const std::stop_token& stop) {
-  auto checks =
-      std::make_unique<archive::SegmentChecks>(repository.store(), repository.trust());
+  auto checks = std::make_unique<archive::SegmentChecks>(source.store, source.trust);
   for (const std::string& name : names) {
     if (stop.stop_requested()) {
       return base::Error(base::ErrorCode::kInterrupted, "stopped while checking");
     }
-    ASSIGN_OR_RETURN(const archive::Volume volume, open_believed(repository, name));
+    ASSIGN_OR_RETURN(const archive::Volume volume, open_believed(source, name));
     RETURN_IF_ERROR(checks->add(volume));
   }
   return checks;

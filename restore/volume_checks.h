@@ -13,14 +13,15 @@
 namespace sealift::restore {
 
 /// errors  kCorrupt: the volume is missing, or as archive::open_volume().
-base::Result<archive::Volume> open_believed(const archive::Repository& repository,
+base::Result<archive::Volume> open_believed(const archive::VolumeSource& source,
                                             const std::string& name);
 
 /// Signature, sums, header and tail of each of `names` are checked; their segments are
-/// to be: where they are read, or by check_rest(). `repository` outlives the result.
+/// to be: where they are read, or by check_rest(). What `source` refers to outlives the
+/// result.
 /// errors  as open_believed(), archive::SegmentChecks::add().  kInterrupted.
 base::Result<std::unique_ptr<archive::SegmentChecks>> open_volumes(
-    const archive::Repository& repository, const std::vector<std::string>& names,
+    const archive::VolumeSource& source, const std::vector<std::string>& names,
     const std::stop_token& stop);
 
 /// Every byte that nobody has checked yet. `told` hears how far it is; may be null.

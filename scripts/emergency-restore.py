@@ -19,7 +19,8 @@ Example: the disk with the backups is mounted at /mnt, the recovery key is on a 
                            also write the VM's vTPM protection key, in plain text, to FILE
     FILE.tar...            the volumes ARCHIVE-0001.tar, ... of the snapshot's archive; and those of
                            the older archives of the same repository that hold chunks which
-                           this backup did not store again. Too many files do no harm.
+                           this backup did not store again. Too many files do no harm. Or the
+                           files of a portable archive (`sealift export`), whatever their names.
 
 Everything is checked before the first byte is written, and what was written is removed again when
 something turns out to be damaged: there are no half restores. Standard output names the files that
@@ -91,9 +92,9 @@ MAX_KEY_MEMBERS, MAX_KEY_MEMBER = 64, 256 * KIB        # V4
 MAX_VOLUMES = 9999                                     # V10
 MIN_VOLUME, MAX_VOLUME = 4096, 1 << 40                 # V1
 MAX_SEGMENT, MAX_SEGMENTS = 8 * MIB, 131072            # V13, V7
-MAX_HEADER, MAX_INDEX = 1 * MIB, 64 * MIB              # V4
+MAX_HEADER, MAX_INDEX = 8 * MIB, 64 * MIB              # V4
 MAX_MANIFEST, MAX_SNAPSHOT, MAX_SUMS = MAX_PLAIN + FRAME_EXTRA, 1 * MIB, 16 * MIB    # V4
-MAX_KEYS, MAX_ENVELOPES = 2048, 256                    # V12
+MAX_KEYS, MAX_ENVELOPES = 2048, 4096                    # V12
 MAX_ENTRIES, MAX_INDEX_FRAMES = 65536, 16              # I2, I1
 MAX_KEY_JSON = 1 * MIB                                 # J1
 MAX_RECORD, MAX_SEQUENCE = 1 * MIB, 99999999           # R1, R4
@@ -107,6 +108,7 @@ HEX16, HEX32 = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 FILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+VOLUME_NAME = re.compile(r"[0-9a-f]{32}-[0-9]{4}\.tar")
 
 
 # ---- Errors ----------------------------------------------------------------------------------
@@ -703,11 +705,12 @@ class Volume:
         return [key_member(n + 1) for n in range(self.keys_count)]
 
     def _check_name(self):
-        """V10: the file's name is that of the archive and number in header.json."""
+        """V10: the file's name is that of the archive and number in header.json; a file that is
+        not named like a volume of a repository may have any name (portable.md)."""
         if self.number > MAX_VOLUMES:
             raise corrupt("V10", "the number of the volume is out of range")
         expected = volume_name(self.archive, self.number)
-        if self.name != expected:
+        if VOLUME_NAME.fullmatch(self.name) and self.name != expected:
             raise corrupt("V10", "the file should be named %s" % expected)
 
     def check_every_byte(self):
@@ -1515,19 +1518,24 @@ def no_last_volume(archives):
                    todo="give the last volume of the archive as well")
 
 
-def check_archive_complete(volumes, last):
-    """All volumes 1 to N of the snapshot's archive are there; only the last is a last one (S5)."""
-    own = [v for v in volumes if v.archive == last.archive]
-    numbers = {v.number for v in own}
-    missing = [n for n in range(1, last.number) if n not in numbers]
-    if missing:
-        raise Refusal(CORRUPT, "a volume of the archive is missing: %s" % ", ".join(
-            volume_name(last.archive, n) for n in missing[:20]),
-            volume=volume_name(last.archive, missing[0]), todo="give this file as well")
-    for volume in own:
-        if volume.number > last.number or volume.is_last and volume is not last:
+def check_last(volumes, last):
+    """Of the volumes of the snapshot's archive only the last is a last one (S5)."""
+    for volume in volumes:
+        if volume.archive == last.archive and (
+                volume.number > last.number or volume.is_last and volume is not last):
             raise Refusal(CORRUPT, "the archive has two last volumes, or one behind its last (%d)"
                           % last.number, "S5", volume.name, "snapshot" if volume.is_last else None)
+
+
+def explain_missing(refusal, volumes, last):
+    """A chunk that is nowhere (P4) lies in a volume that was not given, if there is one. That
+    volumes are missing is no fault by itself: in a portable archive the last one has it all."""
+    numbers = {v.number for v in volumes if v.archive == last.archive}
+    missing = [volume_name(last.archive, n) for n in range(1, last.number) if n not in numbers]
+    if refusal.rule != "P4" or not missing:
+        return refusal
+    return Refusal(CORRUPT, "%s; a volume of the archive is missing: %s" % (
+        refusal.what, ", ".join(missing[:20])), "P4", missing[0], todo="give this file as well")
 
 
 # ---- Restoring ---------------------------------------------------------------------------------
@@ -1889,10 +1897,13 @@ def run(options):
             if verdict["state"] != "complete":
                 say("note: %s is %s: %s" % (verdict["component"] or "the snapshot",
                                             verdict["state"], verdict["reason"]))
-        check_archive_complete(volumes, last)
+        check_last(volumes, last)
         with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            return restore_snapshot(Restore(volumes, last, manifest, ring), output, pool,
-                                    options.reveal_protection_key)
+            try:
+                return restore_snapshot(Restore(volumes, last, manifest, ring), output, pool,
+                                        options.reveal_protection_key)
+            except Refusal as refusal:
+                raise explain_missing(refusal, volumes, last)
     finally:
         for volume in volumes:
             volume.close()

@@ -8,7 +8,7 @@
 #include "archive/archive_keys.h"
 #include "archive/archive_session.h"
 #include "archive/segment_checks.h"
-#include "archive/snapshot_session.h"
+#include "archive/snapshot_reader.h"
 #include "keyvault/recovery_key.h"
 #include "tests/support/memory_object_store.h"
 
@@ -201,12 +201,12 @@ class ArchiveFixture {
     return locator;
   }
 
-  ReaderSetting reading() const { return {store, repository, trust, kTestChunkSize}; }
+  VolumeSource reading() const { return {store, repository, trust, kTestChunkSize}; }
 
   base::Result<std::unique_ptr<SnapshotReader>> read(
       const Volume& last, const ChunkLocator& locator,
       const keyvault::RecoveryKey* identity = &keys().recovery) const {
-    return open_snapshot(reading(), last, keys().repository, identity, locator);
+    return SnapshotReader::open(reading(), last, keys().repository, identity, locator);
   }
 };
 

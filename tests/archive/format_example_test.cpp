@@ -138,8 +138,8 @@ TEST_CASE("the volume of the page is read whole", "[archive][format]") {
   TestLocator locator;
   locator.add(volume, repository.page_keys);
   const auto identity = page_recovery_key();
-  const auto reader = must(open_snapshot(repository.reading(), volume,
-                                         repository.page_keys, &identity, locator));
+  const auto reader = must(SnapshotReader::open(
+      repository.reading(), volume, repository.page_keys, &identity, locator));
   CHECK(reader->manifest().vm_name == "web 01");
   CHECK(must(reader->read_whole(component_of(*reader, "config"), 1000)) ==
         repeated(300, 0x41));

@@ -147,11 +147,11 @@ TEST_CASE("a manifest that is not this repository's is refused by rule M7",
   const ArchiveFixture fixture;
   const auto snapshot = must(fixture.write(default_content()));
   const Volume last = must(fixture.open(volume_name(snapshot.id, 1)));
-  ReaderSetting setting = fixture.reading();
-  setting.chunk_size = 2 * kTestChunkSize;
+  VolumeSource source = fixture.reading();
+  source.chunk_size = 2 * kTestChunkSize;
   const TestLocator locator;
   const auto reader =
-      open_snapshot(setting, last, TestKeys::get().repository, nullptr, locator);
+      SnapshotReader::open(source, last, TestKeys::get().repository, nullptr, locator);
   REQUIRE_FALSE(reader);
   CHECK(reader.error().places().front().name == "M7");
 }

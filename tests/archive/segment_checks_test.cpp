@@ -68,8 +68,8 @@ struct Written : ArchiveFixture {
   }
 
   std::unique_ptr<SnapshotReader> reader() const {
-    return must(open_snapshot({watched, repository, trust, kTestChunkSize}, last,
-                              keys().repository, &keys().recovery, locator));
+    return must(SnapshotReader::open({watched, repository, trust, kTestChunkSize}, last,
+                                     keys().repository, &keys().recovery, locator));
   }
 
   /// Whether every chunk came as it was.
@@ -182,7 +182,7 @@ TEST_CASE("what lies between the chunks that are wanted is jumped over",
   const Volume last = must(fixture.open(name));
   const TestLocator locator = fixture.locate_all();
   const WatchedStore watched(fixture.store);
-  const auto reader = must(open_snapshot(
+  const auto reader = must(SnapshotReader::open(
       {watched, fixture.repository, fixture.trust, kTestChunkSize}, last,
       ArchiveFixture::keys().repository, &ArchiveFixture::keys().recovery, locator));
   watched.ranges.clear();

@@ -78,8 +78,8 @@ class KnowingHost {
 
   Outcome verify(const std::string& vm) const {
     const auto snapshot = must(catalog_->find(vm)).snapshot;
-    const auto report =
-        restore::verify_snapshot(repository_, keys_, *catalog_, snapshot, nullptr, {});
+    const auto report = restore::verify_snapshot(
+        {repository_.source(), &keys_, *catalog_}, snapshot, nullptr, {});
     if (report) return {};
     return {static_cast<int>(report.error().code()), base::render(report.error())};
   }

@@ -52,8 +52,7 @@ void check_refused(Damaged& damaged, const std::string& volume) {
   for (const keyvault::RecoveryKey* identity :
        {&support::recovery_key(0),
         static_cast<const keyvault::RecoveryKey*>(nullptr)}) {
-    const auto report = verify_snapshot(scene.repository, scene.keys, *scene.catalog,
-                                        damaged.snapshot, identity, {});
+    const auto report = verify_snapshot(scene.place(), damaged.snapshot, identity, {});
     REQUIRE_FALSE(report);
     CHECK(report.error().code() == base::ErrorCode::kCorrupt);
     CHECK(place_of(report.error(), "volume") == volume);

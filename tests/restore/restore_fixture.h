@@ -231,8 +231,12 @@ class RestoreScene {
     return must(catalog->find(committed.id.hex())).snapshot;
   }
 
+  restore::SnapshotPlace place() const {
+    return {repository.source(), &keys, *catalog};
+  }
+
   restore::RestoreEnvironment environment(std::size_t identity = 0) const {
-    return {repository, keys, *catalog, recovery_key(identity), nullptr, progress};
+    return {place(), recovery_key(identity), nullptr, progress};
   }
 
   base::Result<std::unique_ptr<restore::PreparedRestore>> prepare(

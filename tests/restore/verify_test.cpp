@@ -11,8 +11,7 @@ using support::RestoreScene;
 base::Result<VerifyReport> verify(RestoreScene& scene, const support::VmSnapshot& vm,
                                   const keyvault::RecoveryKey* identity) {
   const catalog::Snapshot snapshot = scene.back_up(vm);
-  return verify_snapshot(scene.repository, scene.keys, *scene.catalog, snapshot,
-                         identity, {});
+  return verify_snapshot(scene.place(), snapshot, identity, {});
 }
 
 }  // namespace
@@ -88,8 +87,8 @@ TEST_CASE("verify stops when it is asked to", "[restore][verify]") {
   const catalog::Snapshot snapshot = scene.back_up({});
   std::stop_source stop;
   stop.request_stop();
-  CHECK(verify_snapshot(scene.repository, scene.keys, *scene.catalog, snapshot,
-                        &support::recovery_key(0), stop.get_token())
+  CHECK(verify_snapshot(scene.place(), snapshot, &support::recovery_key(0),
+                        stop.get_token())
             .error()
             .code() == base::ErrorCode::kInterrupted);
 }
