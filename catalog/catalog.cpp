@@ -127,6 +127,25 @@ base::Result<std::vector<archive::ChunkLocation>> Catalog::locate(
   return counted;
 }
 
+base::Result<bool> Catalog::holds(const std::string& volume) const {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->lost_volumes.contains(volume)) return false;
+  ASSIGN_OR_RETURN(Query query,
+                   state_->database.prepare("SELECT 1 FROM volume WHERE name = ?1"));
+  return query.with(volume).next();
+}
+
+base::Result<std::optional<std::string>> Catalog::lost_volume_of(
+    const archive::ChunkId& id) const {
+  using Found = std::optional<std::string>;
+  const std::lock_guard lock(state_->mutex);
+  static_cast<void>(state_->locate.with(id));
+  ASSIGN_OR_RETURN(const bool has_row, state_->locate.next());
+  Found found = has_row ? Found(state_->locate.text(0)) : Found();
+  static_cast<void>(state_->locate.with());
+  return found;
+}
+
 base::Result<Totals> Catalog::totals() const {
   ASSIGN_OR_RETURN(
       Query query,

@@ -126,6 +126,13 @@ class Catalog final : public archive::KnownChunks, public archive::ChunkLocator 
   base::Result<std::vector<archive::ChunkLocation>> locate(
       const archive::ChunkId& id) const override;
 
+  /// Whether a volume is believed, and was there whole when the repository was read.
+  base::Result<bool> holds(const std::string& volume) const;
+  /// Of what locate() finds nowhere: the volume that held it and is lost, if this
+  /// catalog knew that one.
+  base::Result<std::optional<std::string>> lost_volume_of(
+      const archive::ChunkId& id) const;
+
   base::Result<Totals> totals() const;
 
   /// Forgets everything, to be refreshed from the repository alone.

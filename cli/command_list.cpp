@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "cli/snapshot_answer.h"
+#include "cli/snapshot_loss.h"
 #include "cli/table.h"
 
 namespace sealift::cli {
@@ -13,7 +14,12 @@ namespace {
 
 void no_options(boost::program_options::options_description& /*described*/) {}
 
-void print(std::ostream& output, const std::vector<catalog::Snapshot>& snapshots) {
+std::string verdict_of(const catalog::Snapshot& snapshot, const SnapshotLoss& loss) {
+  return loss.is_any() ? "damaged: " + words_of(loss) : snapshot.verdict;
+}
+
+void print(std::ostream& output, const std::vector<catalog::Snapshot>& snapshots,
+           const std::vector<SnapshotLoss>& losses) {
   Table table({{"ID"},
                {"VM"},
                {"CREATED"},
@@ -21,14 +27,15 @@ void print(std::ostream& output, const std::vector<catalog::Snapshot>& snapshots
                {"SIZE", Align::kRight},
                {"STORED", Align::kRight},
                {"VERDICT"}});
-  for (const catalog::Snapshot& snapshot : snapshots) {
+  for (std::size_t at = 0; at < snapshots.size(); ++at) {
+    const catalog::Snapshot& snapshot = snapshots[at];
     const bool is_opened = snapshot.is_opened;
     const auto size = [&](std::uint64_t bytes) {
       return is_opened ? base::ByteCount(bytes).text() : std::string("?");
     };
     table.add({short_id(snapshot.id), vm_label(snapshot), snapshot.created.text(),
                is_opened ? snapshot.kind : "?", size(snapshot.source_bytes),
-               size(snapshot.stored_bytes), snapshot.verdict});
+               size(snapshot.stored_bytes), verdict_of(snapshot, losses[at])});
   }
   table.print(output, "");
 }
@@ -54,18 +61,20 @@ base::Result<ExitStatus> run_list(const Session& session, const Values& values) 
     if (!concluded) return concluded;
     return none_of(vm, open);
   }
+  ASSIGN_OR_RETURN(const std::vector<SnapshotLoss> losses,
+                   find_losses(session, open, snapshots));
   if (session.wants_json()) {
     base::Json list = base::Json::array();
-    for (const catalog::Snapshot& snapshot : snapshots) {
-      base::Json object = to_json(snapshot);
-      object["sealed"] = !snapshot.is_opened;
+    for (std::size_t at = 0; at < snapshots.size(); ++at) {
+      base::Json object = to_json(snapshots[at], losses[at]);
+      object["sealed"] = !snapshots[at].is_opened;
       list.push_back(std::move(object));
     }
     session.answer(list);
   } else if (snapshots.empty()) {
     session.say("the repository holds no snapshot yet");
   } else {
-    print(session.output(), snapshots);
+    print(session.output(), snapshots, losses);
   }
   if (!std::ranges::all_of(snapshots, &catalog::Snapshot::is_opened)) {
     session.warn("names and sizes are sealed; a recovery key opens them: --identity");
@@ -84,8 +93,9 @@ const Command kList{
     .details =
         "Lists the snapshots of the repository, or of one VM (name or UUID), newest\n"
         "first. SIZE is what the guest sees, STORED what the snapshot added. Volumes\n"
-        "that are not believed are reported, with exit status 4; what is missing, with "
-        "3.\n",
+        "that are not believed are reported, with exit status 4; what is missing, "
+        "with\n"
+        "3, and snapshots that need it are damaged.\n",
     .examples = "  sealift list web-01 --repo /mnt/backup\n",
     .arguments = {.least = 0, .most = 1},
     .add_options = no_options,

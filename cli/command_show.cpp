@@ -59,8 +59,17 @@ void print_facts(std::ostream& output, const SnapshotDetails& details) {
   table.print(output, "");
 }
 
+bool is_damaged(const SnapshotDetails& details) {
+  return details.restore_error || details.loss.is_any();
+}
+
+std::string verdict_of(const SnapshotDetails& details) {
+  if (details.loss.is_any()) return "damaged: " + words_of(details.loss);
+  return is_damaged(details) ? "damaged" : base::printable(details.snapshot.verdict);
+}
+
 void print_verdicts(std::ostream& output, const SnapshotDetails& details) {
-  output << "\nverdict: " << base::printable(details.snapshot.verdict) << "\n";
+  output << "\nverdict: " << verdict_of(details) << "\n";
   Table table({{""}, {""}, {""}});
   for (const archive::Verdict& verdict : details.manifest.verdicts) {
     const bool is_whole = verdict.component.empty();
@@ -109,16 +118,20 @@ void print_volumes(std::ostream& output, const SnapshotDetails& details) {
   for (const archive::ObjectInfo& volume : details.own_volumes) {
     output << "  " << volume.name << "  " << size_text(volume.size) << "\n";
   }
-  if (details.other_volumes.empty()) return;
-  output << "  and, for what was stored before:\n";
+  if (!details.other_volumes.empty()) {
+    output << "  and, for what was stored before:\n";
+  }
   for (const std::string& name : details.other_volumes) {
     output << "  " << name << "\n";
   }
+  if (!details.loss.volumes.empty()) output << "  and, lost:\n";
+  for (const std::string& name : details.loss.volumes) output << "  " << name << "\n";
 }
 
 base::Json details_json(const SnapshotDetails& details) {
   const archive::Manifest& manifest = details.manifest;
-  base::Json object = to_json(details.snapshot);
+  base::Json object = to_json(details.snapshot, details.loss);
+  if (is_damaged(details)) object["verdict"] = "damaged";
   object["verdicts"] = base::Json::array();
   for (const archive::Verdict& verdict : manifest.verdicts) {
     object["verdicts"].push_back({{"component", verdict.component},
@@ -151,6 +164,29 @@ base::Json details_json(const SnapshotDetails& details) {
   return object;
 }
 
+// A restore of this snapshot fails: that comes last, and what else is lost before it.
+base::Error damaged(const OpenRepository& open, const SnapshotDetails& details) {
+  if (!details.loss.is_any()) return *details.restore_error;
+  base::Error error(base::ErrorCode::kCorrupt,
+                    "the snapshot needs what is lost: " + words_of(details.loss));
+  return std::move(error)
+      .at("vm", details.manifest.vm_name)
+      .at("snapshot", details.snapshot.id.hex())
+      .at("repository", open.repository.store().place())
+      .next(
+          "bring it back from a copy of the repository; without it the snapshot "
+          "cannot be restored")
+      .next("see what can be restored with `sealift verify --all`");
+}
+
+base::Result<ExitStatus> conclude(const Session& session, const OpenRepository& open,
+                                  const SnapshotDetails& details) {
+  session.output().flush();
+  if (!is_damaged(details)) return conclude_losses(session, open, ExitStatus::kDone);
+  for (const base::Error& loss : open.losses) session.report(loss);
+  return damaged(open, details);
+}
+
 base::Result<ExitStatus> run_show(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(const OpenRepository open,
                    open_for_reading(session, OnLoss::kReport));
@@ -160,8 +196,7 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& values) 
                    read_details(session, open, snapshot));
   if (session.wants_json()) {
     session.answer(details_json(details));
-    session.output().flush();
-    return conclude_losses(session, open, ExitStatus::kDone);
+    return conclude(session, open, details);
   }
   std::ostream& output = session.output();
   print_facts(output, details);
@@ -171,8 +206,7 @@ base::Result<ExitStatus> run_show(const Session& session, const Values& values) 
   print_map(output, "versions", details.manifest.versions);
   print_protection_keys(output, details.manifest, open.repository.document());
   print_volumes(output, details);
-  output.flush();
-  return conclude_losses(session, open, ExitStatus::kDone);
+  return conclude(session, open, details);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "archive/folder_store.h"
 #include "archive/record_store.h"
 #include "archive/volume.h"
+#include "catalog/catalog.h"
 #include "tests/cli/command_line.h"
 
 namespace sealift::cli {
@@ -18,6 +19,8 @@ struct WrittenSnapshot {
   std::string verdict = "complete";
   unsigned char content = 'a';
   std::string no_state = "the VM has no vTPM";  ///< Why there is no guest state.
+  unsigned char second = 0;                     ///< Content of another chunk, if any.
+  bool is_deduplicated = false;  ///< What the host has stored already is not stored.
 };
 
 class NothingKnown final : public archive::KnownChunks {
@@ -66,11 +69,19 @@ inline std::string write_snapshot(const CommandLine& host,
           .value();
   const archive::RepositoryKeys keys = repository.keys(vault).value();
   const NothingKnown nothing_known;
-  const auto writer = archive::ArchiveWriter::begin(
-                          repository, keys, vault.signing_key(), nothing_known,
-                          archive::ArchiveWriter::draw_id().value(),
-                          base::Timestamp(wanted.created), {})
-                          .value();
+  const auto catalog = catalog::Catalog::open_in_memory(repository.id()).value();
+  if (wanted.is_deduplicated) {
+    REQUIRE(catalog->refresh(repository, &keys, vault.signing_key().public_key().id(),
+                             {}, catalog::Unbelieved::kStop));
+  }
+  const archive::KnownChunks& known =
+      wanted.is_deduplicated ? static_cast<const archive::KnownChunks&>(*catalog)
+                             : nothing_known;
+  const auto writer =
+      archive::ArchiveWriter::begin(repository, keys, vault.signing_key(), known,
+                                    archive::ArchiveWriter::draw_id().value(),
+                                    base::Timestamp(wanted.created), {})
+          .value();
   const std::string domain = "<domain/>";
   REQUIRE(writer->add_file("config", "domain.xml", base::as_bytes(domain), {}));
   const std::uint64_t size = 3 * repository.document().settings.chunk_size;
@@ -79,6 +90,10 @@ inline std::string write_snapshot(const CommandLine& host,
   const std::string chunk =
       chunk_of(wanted.content, repository.document().settings.chunk_size);
   REQUIRE(disk->put(1, base::as_bytes(chunk)));
+  if (wanted.second != 0) {
+    const std::string second = chunk_of(wanted.second, chunk.size());
+    REQUIRE(disk->put(2, base::as_bytes(second)));
+  }
   REQUIRE(disk->finish({{"target", "vda"}, {"format", "qcow2"}}));
   REQUIRE(archive::extend_chain(
       vault, repository.id(), {},

@@ -413,6 +413,7 @@ with open(sys.argv[1], "r+b") as file:
 PYTHON
 writes hurt vdb 'write -P 0x62 1M 64k'
 backed_up hurt all 'a backup after the damage'
+whole=$ID
 like 'it says so' '^warning: tl-hurt: disk vd[ab]: the earlier snapshot is damaged: .*; all of it was read$' "$SAID_LAST"
 sealift B verify "$ID" --identity /mnt/recovery.pem
 exits 0 'it leans on nothing that is damaged'
@@ -421,5 +422,15 @@ goes_on hurt 'and the next one stands'
 sealift B verify "$FIRST" --identity /mnt/recovery.pem
 exits 0 'which is whole, too'
 vsh A destroy "$(bed_uuid hurt)" > /dev/null
+
+# --- a volume of it is lost ---
+lost=archives/${whole:0:2}/$whole/$whole-0001.tar
+rm "$REPOSITORY/$lost"
+sealift A list tl-hurt --json
+exits 3 'a volume of an earlier snapshot is lost'
+is 'all that need it are damaged' 'damaged damaged damaged' "$(json '" ".join(s["verdict"] for s in d[:3])')"
+sealift A show "$FIRST" --json
+exits 3 'show says what there is'
+is 'and names the volume' "$FIRST $lost" "$(json 'd["id"] + " " + " ".join(d["lost_volumes"])')"
 
 finish
