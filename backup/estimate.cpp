@@ -1,7 +1,11 @@
 #include "backup/estimate.h"
 
+#include <algorithm>
+
 #include "backup/change_tracking.h"
 #include "backup/fresh_catalog.h"
+#include "backup/sample_check.h"
+#include "vm/checkpoints.h"
 
 namespace sealift::backup {
 
@@ -15,6 +19,32 @@ std::uint64_t allocated(const vm::Domain& domain, const vm::Disk& disk) {
   return is_known && info.allocation > 0 ? std::uint64_t{info.allocation} : disk.size;
 }
 
+DiskEstimate estimate_changes(const vm::Disk& disk, const ChangeTracking& tracking,
+                              std::uint32_t chunk_size) {
+  const archive::TreeShape shape(disk.size, chunk_size);
+  DiskEstimate estimate;
+  estimate.bytes = tracking.changed.at(disk.target);
+  estimate.sample = std::min(disk.size, most_sampled(shape) * chunk_size);
+  // What changed is not in the sample.
+  estimate.at_most = std::min(
+      disk.size,
+      estimate.sample + most_of_changes(estimate.bytes,
+                                        vm::bytes_of_a_bit(disk.cluster_size), shape));
+  estimate.is_changes = true;
+  estimate.reason = "what changed since snapshot " + tracking.earlier_id.hex();
+  return estimate;
+}
+
+DiskEstimate estimate_whole(const vm::Domain& domain, const vm::Disk& disk,
+                            const ChangeTracking& tracking) {
+  DiskEstimate estimate;
+  estimate.bytes = allocated(domain, disk);
+  estimate.at_most = disk.size;
+  const auto reason = tracking.whole.find(disk.target);
+  if (reason != tracking.whole.end()) estimate.reason = reason->second;
+  return estimate;
+}
+
 base::Result<std::vector<DiskEstimate>> estimate_disks(
     const BackupEnvironment& environment, const BackupRequest& request,
     const std::string& vm) {
@@ -24,25 +54,28 @@ base::Result<std::vector<DiskEstimate>> estimate_disks(
                    vm::describe(*environment.connection, domain, request.missing));
   ASSIGN_OR_RETURN(const ChangeTracking tracking,
                    find_changes(environment, request, domain, description));
+  const std::uint32_t chunk_size =
+      environment.repository.document().settings.chunk_size;
   std::vector<DiskEstimate> disks;
   for (const vm::Disk& disk : description.disks) {
-    DiskEstimate estimate;
+    DiskEstimate estimate = tracking.targets.contains(disk.target)
+                                ? estimate_changes(disk, tracking, chunk_size)
+                                : estimate_whole(domain, disk, tracking);
     estimate.target = disk.target;
-    estimate.is_changes = tracking.targets.contains(disk.target);
-    if (estimate.is_changes) {
-      estimate.bytes = tracking.changed.at(disk.target);
-      estimate.reason = "what changed since snapshot " + tracking.earlier_id.hex();
-    } else {
-      estimate.bytes = allocated(domain, disk);
-      const auto reason = tracking.whole.find(disk.target);
-      if (reason != tracking.whole.end()) estimate.reason = reason->second;
-    }
     disks.push_back(std::move(estimate));
   }
   return disks;
 }
 
 }  // namespace
+
+std::uint64_t most_of_changes(std::uint64_t noted, std::uint64_t bit,
+                              const archive::TreeShape& shape) {
+  const std::uint64_t pieces = (noted + bit - 1) / bit;
+  const std::uint64_t chunks = std::min(
+      shape.chunks(), pieces * std::max<std::uint64_t>(1, bit / shape.chunk_size()));
+  return std::min(shape.size(), chunks * shape.chunk_size());
+}
 
 base::Result<std::vector<VmEstimate>> estimate_backup(BackupEnvironment& environment,
                                                       const BackupRequest& request) {

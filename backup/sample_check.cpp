@@ -25,6 +25,10 @@ base::Result<std::mt19937_64> seeded() {
   return std::mt19937_64(base::read_be64(seed, 0));
 }
 
+std::uint64_t wanted_of(const archive::TreeShape& shape) {
+  return std::max(kLeastBlocks, (shape.chunks() + kOneIn - 1) / kOneIn);
+}
+
 // Numbers of chunks, in order: pages are then opened once.
 std::vector<std::uint64_t> draw(std::uint64_t chunks, std::uint64_t wanted,
                                 std::mt19937_64& random) {
@@ -159,7 +163,7 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop) {
   const std::uint64_t chunks = earlier.shape().chunks();
-  const std::uint64_t wanted = std::max(kLeastBlocks, (chunks + kOneIn - 1) / kOneIn);
+  const std::uint64_t wanted = wanted_of(earlier.shape());
   ASSIGN_OR_RETURN(std::mt19937_64 random, seeded());
   Picked picked(wanted, random);
   Sample sample(disk, earlier, known, picked);
@@ -173,6 +177,11 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
   }
   if (!sample.report().missing_at) RETURN_IF_ERROR(sample.compare(jobs, spent, stop));
   return sample.report();
+}
+
+std::uint64_t most_sampled(const archive::TreeShape& shape) {
+  // The last one with data comes on top.
+  return std::min(shape.chunks(), wanted_of(shape) + 1);
 }
 
 std::string words_of(const SampleReport& report) {

@@ -36,6 +36,9 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
                                         const std::function<void(std::size_t)>& spent,
                                         const std::stop_token& stop);
 
+/// How many chunks check_sample() reads at most.
+std::uint64_t most_sampled(const archive::TreeShape& shape);
+
 /// "64 blocks called unchanged are what they were": of a check in which nothing
 /// differed.
 std::string words_of(const SampleReport& report);

@@ -9,20 +9,31 @@ namespace sealift::cli {
 
 namespace {
 
-std::uint64_t total_of(const backup::VmEstimate& estimate) {
+using Bytes = std::uint64_t backup::DiskEstimate::*;
+
+std::uint64_t total_of(const backup::VmEstimate& estimate, Bytes bytes) {
   return std::accumulate(estimate.disks.begin(), estimate.disks.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const backup::DiskEstimate& disk) {
-                           return sum + disk.bytes;
+                         [bytes](std::uint64_t sum, const backup::DiskEstimate& disk) {
+                           return sum + disk.*bytes;
                          });
 }
 
+std::string text_of(std::uint64_t bytes) { return base::ByteCount(bytes).text(); }
+
+std::string words_of(const backup::DiskEstimate& disk) {
+  if (disk.is_changes) {
+    return disk.reason + ": " + text_of(disk.bytes) + " noted; with a sample of " +
+           text_of(disk.sample) + " of what did not";
+  }
+  return "all: " + disk.reason + "; its image takes " + text_of(disk.bytes);
+}
+
 void print_text(std::ostream& output, const backup::VmEstimate& estimate) {
-  output << base::printable(estimate.vm) << ": "
-         << base::ByteCount(total_of(estimate)).text() << " to read\n";
+  output << base::printable(estimate.vm) << ": at most "
+         << text_of(total_of(estimate, &backup::DiskEstimate::at_most)) << " to read\n";
   Table table({{""}, {"", Align::kRight}, {""}});
   for (const backup::DiskEstimate& disk : estimate.disks) {
-    table.add({disk.target, base::ByteCount(disk.bytes).text(),
-               disk.is_changes ? disk.reason : "all: " + disk.reason});
+    table.add({disk.target, text_of(disk.at_most), words_of(disk)});
   }
   table.print(output, "  ");
 }
@@ -32,10 +43,16 @@ base::Json to_json(const backup::VmEstimate& estimate) {
   for (const backup::DiskEstimate& disk : estimate.disks) {
     disks.push_back({{"target", disk.target},
                      {"bytes", disk.bytes},
+                     {"at_most_bytes", disk.at_most},
+                     {"sample_bytes", disk.sample},
                      {"read", disk.is_changes ? "changed" : "all"},
                      {"reason", disk.reason}});
   }
-  return {{"vm", estimate.vm}, {"bytes", total_of(estimate)}, {"disks", disks}};
+  return {{"vm", estimate.vm},
+          {"bytes", total_of(estimate, &backup::DiskEstimate::bytes)},
+          {"at_most_bytes", total_of(estimate, &backup::DiskEstimate::at_most)},
+          {"sample_bytes", total_of(estimate, &backup::DiskEstimate::sample)},
+          {"disks", disks}};
 }
 
 }  // namespace

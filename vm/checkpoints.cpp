@@ -2,8 +2,10 @@
 
 #include <libvirt/virterror.h>
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "base/byte_count.h"
 #include "vm/backup_xml.h"
 #include "vm/xml.h"
 
@@ -39,6 +41,12 @@ base::Status create_checkpoint(const Domain& domain, const std::string& xml) {
   if (checkpoint) return base::Done{};
   return take_libvirt_error(base::ErrorCode::kHypervisor, "cannot make a checkpoint")
       .next("see /var/log/libvirt/qemu/ for QEMU's own words");
+}
+
+std::uint64_t bytes_of_a_bit(std::uint64_t cluster_size) {
+  constexpr std::uint64_t kLeast = 4 * base::kKiB;
+  constexpr std::uint64_t kMost = 64 * base::kKiB;
+  return cluster_size == 0 ? kMost : std::clamp(cluster_size, kLeast, kMost);
 }
 
 base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(

@@ -20,8 +20,12 @@ base::Result<std::vector<std::string>> list_checkpoints(const Domain& domain);
 /// errors  kHypervisor.
 base::Status create_checkpoint(const Domain& domain, const std::string& xml);
 
-/// Bytes that changed on each disk of the checkpoint since then, in units of its bitmap
-/// (64 KiB), by target; none where the bitmap is missing or broken. The VM must be
+/// What one bit of a new bitmap stands for, of an image with clusters of this size:
+/// QEMU takes a cluster, from 4 to 64 KiB (bdrv_get_default_bitmap_granularity).
+std::uint64_t bytes_of_a_bit(std::uint64_t cluster_size);
+
+/// Bytes that changed on each disk of the checkpoint since then, in units of its
+/// bitmap, by target; none where the bitmap is missing or broken. The VM must be
 /// running.
 /// errors  kHypervisor: there is no such checkpoint, or libvirt does not say.
 base::Result<std::map<std::string, std::optional<std::uint64_t>>> changed_since(

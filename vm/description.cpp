@@ -90,6 +90,7 @@ base::Status read_chain(Disk& disk) {
     disk.inode = found.st_ino;
   }
   disk.can_hold_bitmaps = info.can_hold_bitmaps;
+  disk.cluster_size = info.cluster_size;
   disk.bitmaps = info.bitmaps;
   while (!info.backing.empty()) {
     const std::size_t depth = disk.backing.size();

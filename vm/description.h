@@ -49,6 +49,7 @@ struct Disk {
   bool has_iothread = false;         ///< On the disk or its SCSI controller, live.
   std::uint64_t inode = 0;           ///< Of `path`, a file; 0: it is none.
   bool can_hold_bitmaps = false;     ///< Of the image that is written to.
+  std::uint64_t cluster_size = 0;    ///< Of that image; 0: it has none.
   std::vector<std::string> bitmaps;  ///< That lie in it, written when QEMU closes it.
 };
 

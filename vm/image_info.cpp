@@ -33,6 +33,9 @@ base::Result<ImageInfo> read_json(const std::string& text) {
     return base::Error(base::ErrorCode::kRefused,
                        "a disk image is encrypted by QEMU (LUKS)");
   }
+  if (image.contains("cluster-size")) {
+    ASSIGN_OR_RETURN(info.cluster_size, base::json_unsigned(image, "cluster-size"));
+  }
   read_bitmaps(image, info);
   if (!image.contains("backing-filename")) return info;
   const char* name = image.contains("full-backing-filename") ? "full-backing-filename"

@@ -15,6 +15,7 @@ struct ImageInfo {
   std::uint64_t size = 0;            ///< Bytes that a guest sees.
   std::filesystem::path backing;     ///< Absolute; empty: none.
   std::string backing_format;        ///< Empty: the image does not state it.
+  std::uint64_t cluster_size = 0;    ///< Bytes; 0: the format has none.
   bool can_hold_bitmaps = false;     ///< qcow2 of version 3: a place for dirty bitmaps.
   std::vector<std::string> bitmaps;  ///< Names of those that lie in it.
 };

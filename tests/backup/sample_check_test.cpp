@@ -184,6 +184,22 @@ TEST_CASE("of a disk without data 64 blocks are read", "[backup]") {
   CHECK(check_sample(disk, earlier, tree, kJobs, nullptr, {}).value().blocks == 64);
 }
 
+TEST_CASE("no more is read than was said before", "[backup]") {
+  for (const std::uint64_t chunks : {1U, 50U, 64U, 65U, 4000U, 70000U}) {
+    TrackedMemory disk(chunks, 7);
+    EarlierTree tree(disk);
+    archive::TreeView earlier = tree.view();
+    const std::uint64_t most = most_sampled(earlier.shape());
+    for (int i = 0; i < 4; ++i) {
+      const SampleReport report =
+          check_sample(disk, earlier, tree, kJobs, nullptr, {}).value();
+      CAPTURE(chunks, most, report.blocks);
+      CHECK(report.blocks <= most);
+      CHECK(report.blocks + 1 >= most);
+    }
+  }
+}
+
 TEST_CASE("no more is read because a little changed", "[backup]") {
   TrackedMemory disk(4000, 1);
   EarlierTree tree(disk);

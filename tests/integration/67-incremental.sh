@@ -104,6 +104,22 @@ sealift A backup tl-web --estimate --json
 at_least 'the estimate knows what changed' 3211264 "$(json 'd["disks"][1]["bytes"]')"
 goes_on web 'writes, zeros and a discard'
 at_most 'few bytes were read' 4194304 "$(sealift A show "$FIRST" --json; json 'd["changed_bytes"]')"
+# Ten pieces of 64 KiB, each in a chunk of 256 KiB that held data.
+for at in 0 1 2 3 4 5 6 7 8 9; do writes web vdb "write -P 0x4${at} $((at * 2 + 1))M 4k"; done
+sealift A backup tl-web --estimate
+like 'an estimate says what is read at most' '^tl-web: at most .* to read$' "$OUT"
+like 'and the sample' '^  vdb .* noted; with a sample of [0-9.]+ [KM]iB of what did not$' "$OUT"
+sealift A backup tl-web --estimate --json
+noted=$(json 'd["bytes"]')
+most=$(json 'd["disks"][1]["at_most_bytes"]')
+sample=$(json 'd["disks"][1]["sample_bytes"]')
+backed_up web changed 'what the estimate was of'
+sealift A show "$ID" --json
+read=$(json 'd["changed_bytes"] - sum(c["size"] for c in d["components"] if c["kind"] != "disk")')
+sampled=$(json 'int(d["consistency"]["sample_vdb"].split()[0]) * 262144')
+at_least 'more is read than QEMU noted' $((noted * 3)) "$read"
+at_most 'and with the sample no more than the estimate said' "$most" $((read + sampled))
+at_most 'nor a larger sample' "$sample" "$sampled"
 is 'kind and read say so' 'incremental changed' "$(sealift A show "$FIRST" --json; json 'd["kind"] + " " + d["read"]')"
 sealift B verify "$FIRST" --identity /mnt/recovery.pem
 exits 0 'it verifies as any other'
