@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "archive/folder_path.h"
@@ -26,18 +28,55 @@ constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY;
 constexpr std::string_view kMakeRoom =
     "look at the cause (is it full, read-only, or gone?), then run the command again";
 
-// The system's refusal, with what is left behind.
+bool names_file(const Error& error) {
+  return std::ranges::find(error.places(), "file", &Error::Place::kind) !=
+         error.places().end();
+}
+
+// The system's refusal, with what is left behind. Its path ends in the object's name.
 Error refused(Error error, std::string_view name, std::string_view left) {
-  error.at("object", name);
+  if (!names_file(error)) error.at("object", name);
   if (error.code() != ErrorCode::kIo) return error;
   return std::move(error).next(std::string(kMakeRoom) + "; " + std::string(left));
 }
 
+// A folder that was made for one object, and goes again unless that one is kept. Nobody
+// else puts anything there meanwhile: it is an archive's, or a signer's.
+class MadeFolder {
+ public:
+  /// name  Under `folder`, which outlives this; empty: none was made.
+  MadeFolder(const FolderPath& folder, std::string name)
+      : folder_(&folder), name_(std::move(name)) {}
+  MadeFolder(MadeFolder&& other) noexcept
+      : folder_(other.folder_), name_(std::exchange(other.name_, {})) {}
+  MadeFolder& operator=(MadeFolder&&) = delete;
+  ~MadeFolder() {
+    if (name_.empty()) return;
+    const std::size_t slash = name_.rfind('/');
+    const auto above = folder_->open_under(
+        slash == std::string::npos ? "" : std::string_view(name_).substr(0, slash),
+        O_PATH | O_DIRECTORY);
+    if (!above) return;
+    // Storage that forbids it keeps an empty folder, which is no harm.
+    static_cast<void>(
+        ::unlinkat(above->get(), name_.substr(slash + 1).c_str(), AT_REMOVEDIR));
+  }
+
+  void keep() { name_.clear(); }
+
+ private:
+  const FolderPath* folder_;
+  std::string name_;
+};
+
 class PendingFile final : public PendingObject {
  public:
   PendingFile(std::unique_ptr<base::NewFile> file, std::string name,
-              const FolderPath& folder)
-      : file_(std::move(file)), name_(std::move(name)), folder_(folder) {}
+              const FolderPath& folder, MadeFolder made)
+      : made_(std::move(made)),
+        file_(std::move(file)),
+        name_(std::move(name)),
+        folder_(folder) {}
 
   base::Status append(base::ByteView bytes) override {
     auto appended = file_->append(bytes);
@@ -48,11 +87,15 @@ class PendingFile final : public PendingObject {
   base::Status publish() override {
     RETURN_IF_ERROR(folder_.check_still_there());
     auto published = file_->publish();
-    if (published) return published;
+    if (published) {
+      made_.keep();
+      return published;
+    }
     return refused(std::move(published).error(), name_, "nothing half-made is visible");
   }
 
  private:
+  MadeFolder made_;  // Goes after the file, which may have another name in it.
   std::unique_ptr<base::NewFile> file_;
   std::string name_;
   const FolderPath& folder_;  ///< The store's, which outlives what it makes.
@@ -230,6 +273,7 @@ base::Result<std::unique_ptr<PendingObject>> FolderStore::create(
   RETURN_IF_ERROR(folder_.check_still_there());
   // Part by part: a missing folder is made below the repository, never the repository
   // itself, and a link in the way is refused.
+  std::string made;
   for (std::size_t at = name.find('/'); at != std::string_view::npos;
        at = name.find('/', at + 1)) {
     const std::string_view part = name.substr(0, at);
@@ -240,11 +284,13 @@ base::Result<std::unique_ptr<PendingObject>> FolderStore::create(
     if (!created) {
       return refused(std::move(created).error(), name, "nothing visible was left");
     }
+    made = part;
   }
+  MadeFolder made_folder(folder_, std::move(made));
   auto file = filesystem_.create(folder_.path() / name, kFileMode);
   if (!file) return refused(std::move(file).error(), name, "nothing visible was left");
   return std::unique_ptr<PendingObject>(std::make_unique<PendingFile>(
-      std::move(file).value(), std::string(name), folder_));
+      std::move(file).value(), std::string(name), folder_, std::move(made_folder)));
 }
 
 }  // namespace

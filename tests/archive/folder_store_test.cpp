@@ -1,7 +1,9 @@
 #include "archive/folder_store.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "tests/support/catch.h"
@@ -189,6 +191,7 @@ TEST_CASE("a write that the disk refuses leaves nothing visible and says so",
     has_failed = filesystem.has_failed();
     CHECK(static_cast<bool>(put) != has_failed);
     CHECK(files_in(scratch.path()) == (put ? 1 : 0));
+    CHECK(fs::exists(scratch.path() / "archives/aa") == static_cast<bool>(put));
     if (put) continue;
     CHECK(put.error().code() == ErrorCode::kIo);
     CHECK(put.error().places().back() ==
@@ -199,4 +202,43 @@ TEST_CASE("a write that the disk refuses leaves nothing visible and says so",
     CHECK((said.ends_with("; nothing visible was left") ||
            said.ends_with("; nothing half-made is visible")));
   }
+}
+
+TEST_CASE("a folder that was made for what is not published goes again", "[archive]") {
+  const support::ScratchFolder scratch;
+  const auto store = open(scratch.path());
+  const fs::path folder = scratch.path() / "archives/aa/one";
+  {
+    const auto dropped = store->create("archives/aa/one/x.tar").value();
+    REQUIRE(dropped->append(base::as_bytes("x")));
+    CHECK(fs::exists(folder));
+  }
+  CHECK_FALSE(fs::exists(folder));
+  // Another archive may be about to be made there.
+  CHECK(fs::exists(folder.parent_path()));
+
+  REQUIRE(put_object(*store, "archives/aa/one/x.tar", base::as_bytes("x")));
+  store->create("archives/aa/one/y.tar").value().reset();
+  CHECK(fs::exists(folder / "x.tar"));
+}
+
+TEST_CASE("a full disk is said with the path, once", "[archive]") {
+  const support::ScratchFolder scratch;
+  const auto store = open(scratch.path());
+  struct rlimit before {};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const auto pending = store->create("archives/aa/x.tar").value();
+  struct rlimit small = before;
+  small.rlim_cur = 1;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const base::Status appended = pending->append(base::as_bytes("content"));
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  static_cast<void>(std::signal(SIGXFSZ, handler));
+  REQUIRE_FALSE(appended);
+  const std::string said = base::render(appended.error());
+  CAPTURE(said);
+  const std::string name = "archives/aa/x.tar";
+  CHECK(said.find("file " + (scratch.path() / name).string()) != std::string::npos);
+  CHECK(said.find(name) == said.rfind(name));
 }

@@ -138,7 +138,9 @@ like 'its message: where' '^  where: vm tl-main, .*file /mnt/small/archives/' "$
 like 'its message: cause' '^  cause: No space left on device$' "$ERR"
 like 'its message: next' \
   '^  next:  look at the cause \(is it full, .*\), then run the command again; nothing visible was left$' "$ERR"
+unlike 'which is said once' 'archives/.*archives/' "$ERR"
 is 'nothing is visible in the repository that was not there' "$files" "$(in_cluster A find /mnt/small -type f | sort)"
+is 'and no empty folder of an archive' '' "$(in_cluster A find /mnt/small/archives -mindepth 2 -type d -empty)"
 sealift A list --json
 is 'and the catalog knows of no snapshot' 0 "$(json 'len(d)')"
 SETTINGS_A=(SEALIFT_REPO=/mnt/backup)
