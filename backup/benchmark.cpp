@@ -76,22 +76,24 @@ Limit least(std::initializer_list<Limit> limits) {
 }  // namespace
 
 Limit limit_of_backup(const Benchmark& benchmark) {
-  Limit computing{"computing", benchmark.sealing.sealing.all};
+  Limit computing{"computing", benchmark.sealing.sealing.all, {}};
   const auto& stages = benchmark.sealing.stages;
   const auto dearest = std::ranges::min_element(stages, {}, &archive::StageRate::one);
-  if (dearest != stages.end()) computing.stage += ", above all " + dearest->name;
+  if (dearest != stages.end()) computing.above_all = dearest->name;
   if (!benchmark.storage || !benchmark.storage->write) return computing;
   return least({computing,
                 {"writing to the repository",
-                 *benchmark.storage->write / benchmark.sealing.stored_share}});
+                 *benchmark.storage->write / benchmark.sealing.stored_share,
+                 {}}});
 }
 
 Limit limit_of_restore(const Benchmark& benchmark) {
-  Limit computing{"computing", benchmark.sealing.opening.all};
+  Limit computing{"computing", benchmark.sealing.opening.all, {}};
   if (!benchmark.storage || !benchmark.storage->read) return computing;
   return least({computing,
                 {"reading from the repository",
-                 *benchmark.storage->read / benchmark.sealing.stored_share}});
+                 *benchmark.storage->read / benchmark.sealing.stored_share,
+                 {}}});
 }
 
 std::vector<unsigned> percents_of_a_backup(const archive::SealingRates& rates) {

@@ -27,12 +27,13 @@ struct Benchmark {
 
 /// The stage that everything waits for, and what is left to it.
 struct Limit {
-  std::string stage;  ///< "computing, above all compression", ...
-  double rate = 0;    ///< Bytes of a disk a second.
+  std::string stage;      ///< "computing", "writing to the repository", ...
+  double rate = 0;        ///< Bytes of a disk a second.
+  std::string above_all;  ///< "compression": the dearest part of it; may be empty.
 };
 
+/// As far as it is known here: the disks that are read, or restored to, are not.
 Limit limit_of_backup(const Benchmark& benchmark);
-/// As far as it is known here: the disk that is restored to is not.
 Limit limit_of_restore(const Benchmark& benchmark);
 
 /// What each stage takes of the processor time of a backup, in whole percent that add

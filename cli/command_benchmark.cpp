@@ -85,10 +85,10 @@ void print_stages(std::ostream& output, const backup::Benchmark& found) {
 }
 
 void print_limit(std::ostream& output, const char* what, const backup::Limit& limit) {
-  const char* comma = limit.stage.find(',') == std::string::npos ? "" : ",";
-  output << what << limit.stage << comma << " will be the limit: about "
-         << mib(limit.rate) << " MiB/s, " << time_for_tib(limit.rate)
-         << " for 1 TiB of data\n";
+  output << what << limit.stage;
+  if (!limit.above_all.empty()) output << ", above all " << limit.above_all << ",";
+  output << " is the limit of what was measured: about " << mib(limit.rate)
+         << " MiB/s, " << time_for_tib(limit.rate) << " for 1 TiB of data\n";
 }
 
 void print_storage(std::ostream& output, const backup::StorageRates& storage) {
@@ -113,6 +113,8 @@ void print(const Session& session, const Host& host, const backup::Benchmark& fo
   if (found.storage) print_storage(output, *found.storage);
   print_limit(output, "backup      ", backup::limit_of_backup(found));
   print_limit(output, "restore     ", backup::limit_of_restore(found));
+  output << "disks       not measured: one that is slower is the limit itself, of a "
+            "backup that\n            reads it, of a restore that writes to it\n";
   if (!host.has_sha) {
     session.say(
         "without SHA instructions a backup takes nearly twice the processor time");
@@ -129,7 +131,10 @@ base::Json to_json(const archive::StageRate& rate) {
 }
 
 base::Json to_json(const backup::Limit& limit) {
-  return {{"limit", limit.stage}, {"bytes_per_second", std::uint64_t(limit.rate)}};
+  base::Json json{{"limit", limit.stage},
+                  {"bytes_per_second", std::uint64_t(limit.rate)}};
+  if (!limit.above_all.empty()) json["above_all"] = limit.above_all;
+  return json;
 }
 
 base::Json to_json(const backup::StorageRates& storage) {
@@ -156,6 +161,7 @@ base::Json to_json(const Host& host, const backup::Benchmark& found) {
           {"opening", to_json(found.sealing.opening)},
           {"stored_share", found.sealing.stored_share},
           {"storage", found.storage ? to_json(*found.storage) : base::Json()},
+          {"disks", nullptr},  // Not measured.
           {"backup", to_json(backup::limit_of_backup(found))},
           {"restore", to_json(backup::limit_of_restore(found))}};
 }
@@ -214,8 +220,8 @@ const Command kBenchmark{
         "Runs each stage of a backup for a moment on made-up data, with one thread\n"
         "and with all. If a repository is named, writes to its storage, at most 256\n"
         "MiB and a hundredth of its free room, and reads from it. Nothing is left\n"
-        "there. The last lines say what a backup and a restore will wait for on this\n"
-        "host; the disks themselves are not measured.\n",
+        "there. The last lines say which of this a backup and a restore wait for; the\n"
+        "disks themselves are not measured, and may be slower.\n",
     .examples = "  sealift benchmark --repo /mnt/backup\n",
     .arguments = {},
     .add_options = no_options,

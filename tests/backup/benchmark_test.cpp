@@ -62,14 +62,16 @@ TEST_CASE("the limit is the stage that does least of a disk", "[backup]") {
   CHECK(limit_of_restore(found).rate == 400);
 
   found.sealing.stages = {{"chunk id", 1500, 3000}, {"compression", 600, 1200}};
-  CHECK(limit_of_backup(found).stage == "computing, above all compression");
+  CHECK(limit_of_backup(found).stage == "computing");
+  CHECK(limit_of_backup(found).above_all == "compression");
   found.storage = StorageRates{50, {}, {}};
   CHECK(limit_of_backup(found).stage == "writing to the repository");
+  CHECK(limit_of_backup(found).above_all.empty());
   CHECK(limit_of_backup(found).rate == 200);
   CHECK(limit_of_restore(found).stage == "computing");
 
   found.storage->write.reset();
-  CHECK(limit_of_backup(found).stage == "computing, above all compression");
+  CHECK(limit_of_backup(found).above_all == "compression");
 }
 
 TEST_CASE("the shares of a backup add up to 100", "[backup]") {
