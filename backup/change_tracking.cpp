@@ -22,7 +22,6 @@ bool is_one_of(const vm::Disk& disk, const std::string& path) {
 }
 
 bool is_usable(const catalog::Snapshot& snapshot, const archive::SignerId& own) {
-  // Frames of another host do not count as stored (design.md, section 3).
   return snapshot.is_opened && snapshot.verdict != "damaged" && snapshot.signer == own;
 }
 
@@ -114,6 +113,19 @@ base::Result<std::set<std::string>> checkpoints_of(const BackupEnvironment& envi
   return names;
 }
 
+const catalog::Snapshot* find_earlier(const std::vector<catalog::Snapshot>& snapshots,
+                                      const archive::SignerId& own,
+                                      const archive::RepositoryId& repository,
+                                      const std::vector<std::string>& there) {
+  const auto found =
+      std::ranges::find_if(snapshots, [&](const catalog::Snapshot& snapshot) {
+        const std::string name = checkpoint_name(repository, snapshot.id);
+        return is_usable(snapshot, own) &&
+               std::ranges::find(there, name) != there.end();
+      });
+  return found == snapshots.end() ? nullptr : &*found;
+}
+
 const archive::Component* ChangeTracking::disk(const std::string& target) const {
   if (!earlier) return nullptr;
   for (const archive::Component& component : earlier->manifest().components) {
@@ -155,13 +167,8 @@ base::Result<ChangeTracking> find_changes(const BackupEnvironment& environment,
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> there, vm::list_checkpoints(domain));
   const archive::SignerId own = environment.vault.signing_key().public_key().id();
-  const auto found =
-      std::ranges::find_if(snapshots, [&](const catalog::Snapshot& snapshot) {
-        const std::string name = checkpoint_name(repository, snapshot.id);
-        return is_usable(snapshot, own) &&
-               std::ranges::find(there, name) != there.end();
-      });
-  if (found == snapshots.end()) {
+  const catalog::Snapshot* found = find_earlier(snapshots, own, repository, there);
+  if (found == nullptr) {
     return without_checkpoint(environment, snapshots, own, std::move(tracking));
   }
   ASSIGN_OR_RETURN(const std::uint64_t began_at, environment.catalog.began_at(own));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "archive/snapshot_reader.h"
 #include "backup/backup.h"
@@ -50,6 +51,14 @@ struct ChangeTracking {
   void give_up(const std::string& reason);
   void give_up_broken(const std::string& reason);
 };
+
+/// The newest of `snapshots`, newest first, that a disk can go on from: `own` took it,
+/// its manifest opens, it is not damaged, and its checkpoint is `there`. Frames of
+/// another host do not count as stored (design.md, section 3). Null: none.
+const catalog::Snapshot* find_earlier(const std::vector<catalog::Snapshot>& snapshots,
+                                      const archive::SignerId& own,
+                                      const archive::RepositoryId& repository,
+                                      const std::vector<std::string>& there);
 
 /// Looks for the newest snapshot of this host whose checkpoint libvirt still has, and
 /// whether QEMU can say what changed since. A chain that is broken is no error: it is a

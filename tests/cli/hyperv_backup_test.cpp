@@ -2,6 +2,9 @@
 // exports are made by reads docs/format alone: tests/integration/hyperv_export.py.
 #include <sys/stat.h>
 
+#include <chrono>
+#include <random>
+
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "base/strict_json.h"
@@ -41,13 +44,19 @@ class ExportScene {
     repository_id = made.output.substr(0, kIdDigits);
   }
 
-  void make_export(const std::string& state = "gsp-key") {
+  /// noise  A file to write into a disk; "" for none.
+  void make_export(const std::string& state = "gsp-key",
+                   const std::string& noise = "") {
     const std::string disks = host.path("export/Virtual Hard Disks");
     fs::create_directories(disks);
     must_run({"qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=1M",
               disks + "/base.vhdx", "16M"});
     must_run({"qemu-io", "-f", "vhdx", "-c", "write -q -P 0x41 2M 1M",
               disks + "/base.vhdx"});
+    if (!noise.empty()) {
+      must_run({"qemu-io", "-f", "vhdx", "-c", "write -q -s " + noise + " 4M 4M",
+                disks + "/base.vhdx"});
+    }
     make({"child", disks + "/base.vhdx", disks + "/data disk.avhdx"});
     make({"vm", host.path("export"), "--id", kId, "--name", "payroll", "--disk",
           "DATA disk.avhdx", "--state", state});
@@ -460,6 +469,27 @@ TEST_CASE("a VM under a name that a restore writes is refused", "[cli]") {
   const Outcome refused = scene.back_up();
   CHECK(refused.status == 5);
   CHECK_THAT(refused.error, Contains("a restore writes a file of its own"));
+}
+
+TEST_CASE("a run keeps to its write limit", "[cli]") {
+  using namespace std::chrono_literals;
+  ExportScene scene;
+  std::string noise;
+  std::minstd_rand random(1);
+  while (noise.size() < 4 * base::kMiB) {
+    noise.push_back(static_cast<char>((random() >> 8U) & 0xffU));
+  }
+  scene.host.write("noise", noise);
+  scene.make_export("gsp-key", scene.host.path("noise"));
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = scene.back_up({"--write-limit", "1"});
+  const auto spent = std::chrono::steady_clock::now() - begin;
+  const std::string id = id_of(outcome);
+  const auto stored =
+      base::Json::parse(scene.host.run({"show", id, "--json"}).output)["stored_bytes"];
+  CHECK(stored >= 4 * base::kMiB);
+  // The first MiB is there at once, and what is stored last nobody waits for.
+  CHECK(spent >= 2s);
 }
 
 }  // namespace sealift::cli

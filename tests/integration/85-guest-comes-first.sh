@@ -137,6 +137,14 @@ for tag in plain iothread; do
   exits 0 "$tag: a first backup"
 done
 
+# --- the storage is not used up either ---
+dd if=/dev/urandom of="$BED/A/lib/images/plain-fresh.img" bs=1M count=32 conv=notrunc,nocreat status=none
+began=$(date +%s%N)
+sealift A backup tl-plain --full --write-limit 4 --json
+exits 0 'a backup with a write limit'
+at_least 'stores 32 MiB of noise' 33554432 "$(json 'd["stored_bytes"]')"
+at_least 'and takes its time: the first second is free' 6500 $((($(date +%s%N) - began) / 1000000))
+
 abort() { timeout "$1" nsenter --mount --target "$(bed_holder A)" -- virsh -q -c qemu:///system domjobabort "$uuid"; }
 
 # --- sealift is stopped, as by Ctrl-Z ---

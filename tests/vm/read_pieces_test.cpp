@@ -1,5 +1,10 @@
 #include "vm/read_pieces.h"
 
+#include <linux/ioprio.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -60,6 +65,23 @@ class MemoryReader final : public DiskReader {
 
  private:
   std::vector<Hole> holes_;
+};
+
+// Notes what its thread is to the processors and to the disks while it reads.
+class WatchfulReader final : public DiskReader {
+ public:
+  base::Result<std::vector<Extent>> extents(std::uint64_t /*offset*/,
+                                            std::uint64_t size) override {
+    return std::vector<Extent>{{size, false}};
+  }
+  base::Status read(std::uint64_t /*offset*/, std::span<std::byte> /*bytes*/) override {
+    nice = ::getpriority(PRIO_PROCESS, 0);
+    disk_class = IOPRIO_PRIO_CLASS(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0));
+    return base::Done{};
+  }
+
+  int nice = 0;
+  long disk_class = IOPRIO_CLASS_NONE;
 };
 
 struct Reading {
@@ -140,6 +162,20 @@ TEST_CASE("an empty disk and one that is all hole give nothing", "[vm]") {
   CHECK(reading.pieces.empty());
   CHECK(reading.progress.back() == 5 * kPiece);
   CHECK(reading.read(readers, 0, kPiece));
+}
+
+TEST_CASE("whoever reads gives way to the host's other work", "[vm]") {
+  WatchfulReader reader;
+  int nice_of_sink = 0;
+  const PieceSink sink = [&](std::uint64_t, base::ByteView) -> base::Status {
+    nice_of_sink = ::getpriority(PRIO_PROCESS, 0);
+    return base::Done{};
+  };
+  REQUIRE(read_pieces({&reader}, 10 * kPiece, kPiece, sink, nullptr, {}));
+  CHECK(reader.nice >= 10);
+  CHECK(reader.disk_class == IOPRIO_CLASS_IDLE);
+  // The pieces are compressed, sealed and stored there.
+  CHECK(nice_of_sink >= 10);
 }
 
 TEST_CASE("a reader that fails ends the reading with its error", "[vm]") {
