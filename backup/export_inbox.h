@@ -4,16 +4,12 @@
 
 #include <filesystem>
 #include <map>
-#include <stop_token>
-#include <string>
 #include <vector>
 
-#include "backup/hyperv_backup.h"
+#include "archive/ids.h"
+#include "backup/export_document.h"
 
 namespace sealift::backup {
-
-/// Written last into an export: without it the export is not touched.
-constexpr const char* kExportDocument = "sealift-export.json";
 
 struct ExportFolders {
   bool is_inbox = false;
@@ -29,33 +25,6 @@ struct ExportFolders {
 ///         kNotFound, kIo.
 base::Result<ExportFolders> find_exports(const std::filesystem::path& folder,
                                          const archive::RepositoryId& repository);
-
-/// A VM of the cluster, exported or not.
-struct InventoryVm {
-  std::string id;  ///< Lower case.
-  std::string name;
-  bool is_trusted_launch = false;
-  bool has_key = false;  ///< In the cluster's key vault.
-};
-
-/// What an export says of itself and of its cluster.
-struct ExportDocument {
-  struct File {
-    std::string path;  ///< Below the folder, with '/'.
-    std::uint64_t size = 0;
-    archive::Sha256Digest digest;
-  };
-  archive::Sha256Digest digest;  ///< Of the document.
-  std::string cluster;
-  std::string host;
-  std::string host_build;
-  std::string created;  ///< RFC 3339.
-  std::vector<File> files;
-  std::vector<InventoryVm> inventory;
-};
-
-/// errors  kNotFound: there is none.  kCorrupt: it is not as it should be.  kIo.
-base::Result<ExportDocument> read_export_document(const std::filesystem::path& folder);
 
 struct UnreadDocument {
   std::filesystem::path file;
@@ -73,20 +42,5 @@ struct ExportDocuments {
 /// Of the exports at and below `folder`, stored before or not.
 /// errors  kNotFound, kIo: the folder.
 base::Result<ExportDocuments> read_documents(const std::filesystem::path& folder);
-
-/// Reads every file that the document names and compares size and SHA-256; each of
-/// `used` must be among them.
-/// errors  kRefused: one is missing, or not what it was.  kInterrupted, kIo.
-base::Status check_export_files(const std::filesystem::path& folder,
-                                const ExportDocument& document,
-                                const std::vector<std::filesystem::path>& used,
-                                const std::stop_token& stop);
-
-/// Writes sealift-stored.json beside: after this the export may be removed.
-/// errors  kIo.
-base::Status note_stored_export(const ExportOutcome& outcome,
-                                const std::vector<VmOutcome>& vms,
-                                const archive::RepositoryId& repository,
-                                base::Timestamp now);
 
 }  // namespace sealift::backup

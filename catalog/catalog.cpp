@@ -137,11 +137,11 @@ base::Result<bool> Catalog::holds(const std::string& volume) const {
 
 base::Result<std::optional<std::string>> Catalog::lost_volume_of(
     const archive::ChunkId& id) const {
-  using Found = std::optional<std::string>;
   const std::lock_guard lock(state_->mutex);
   static_cast<void>(state_->locate.with(id));
   ASSIGN_OR_RETURN(const bool has_row, state_->locate.next());
-  Found found = has_row ? Found(state_->locate.text(0)) : Found();
+  std::optional<std::string> found;
+  if (has_row) found = state_->locate.text(0);
   static_cast<void>(state_->locate.with());
   return found;
 }

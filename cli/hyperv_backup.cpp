@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "backup/export_inbox.h"
+#include "backup/stored_export.h"
 #include "restore/verify.h"
 
 namespace sealift::cli {

@@ -4,6 +4,7 @@
 
 #include "archive/limits.h"
 #include "archive/volume.h"
+#include "archive/volume_set.h"
 #include "cli/progress.h"
 #include "cli/snapshot_answer.h"
 

@@ -1,21 +1,17 @@
 // The live algorithm: everything at one instant, while the guest stands still.
 #include <fcntl.h>
-#include <libvirt/virterror.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <deque>
-#include <future>
-#include <set>
-#include <thread>
 
 #include "base/file_descriptor.h"
 #include "vm/capture.h"
+#include "vm/capture_ended.h"
+#include "vm/capture_images.h"
 #include "vm/capture_plan.h"
 #include "vm/captured_files.h"
 #include "vm/checkpoints.h"
 #include "vm/domain_folder.h"
-#include "vm/domain_xml.h"
 #include "vm/guard_process.h"
 #include "vm/image_file_source.h"
 #include "vm/nbd_disk_source.h"
@@ -36,13 +32,10 @@ using std::chrono::steady_clock;
 constexpr auto kLockPatience = std::chrono::seconds(15);
 // The guard lets a guest go on after 10 s; what was read after that is not one instant.
 constexpr auto kPauseLimit = std::chrono::seconds(9);
-constexpr auto kNewsLimit = std::chrono::seconds(3);
-constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kEventLimit = std::chrono::seconds(2);
 // QEMU's server takes 100 clients (since the fix of CVE-2024-7409).
 constexpr unsigned kMostConnections = 64;
 constexpr unsigned kMostConnectionsOfDisk = 8;
-constexpr std::size_t kMostProgramsAtOnce = 4;
 
 base::Error busy_with_a_job(const std::string& whose) {
   return base::Error(base::ErrorCode::kBusy, "a job runs on the VM already")
@@ -84,7 +77,7 @@ class RunningCapture final : public Capture {
     ASSIGN_OR_RETURN(guard_, GuardProcess::start(options.guard_program,
                                                  {uri.get(), vm.uuid}, lock.get()));
     RETURN_IF_ERROR(hold_still(vm));
-    RETURN_IF_ERROR(refuse_if_disks_changed(vm));
+    RETURN_IF_ERROR(check_disks_are(vm, files_));
     if (was_paused_by_us_) pause_ = measured_pause(*watch);
     RETURN_IF_ERROR(open_disks());
     note_facts();
@@ -140,13 +133,14 @@ class RunningCapture final : public Capture {
   base::Status were_images_frozen() {
     if (plan_.traces.overlays.empty()) return base::Done{};
     if (!guard_->is_watching()) {
-      return let_go_early("the guard of the capture merges the overlays, or is gone");
+      return let_go_early(plan_.traces,
+                          "the guard of the capture merges the overlays, or is gone");
     }
     for (const Overlay& overlay : plan_.traces.overlays) {
       ASSIGN_OR_RETURN(const bool is_frozen, is_base_frozen(domain_, overlay));
       if (is_frozen) continue;
-      return let_go_early("another program merged the overlay of disk " +
-                          overlay.target);
+      return let_go_early(
+          plan_.traces, "another program merged the overlay of disk " + overlay.target);
     }
     return base::Done{};
   }
@@ -169,41 +163,13 @@ class RunningCapture final : public Capture {
         .next("make room there, or name another folder with --scratch-dir");
   }
 
-  // QEMU would make them while the guest stands still, at 50 ms and more each.
-  base::Status make_files_for_qemu() {
-    std::deque<std::future<base::Status>> making;
-    base::Status status = base::Done{};
-    const auto wait_until_left = [&](std::size_t left) {
-      while (making.size() > left) {
-        auto made = making.front().get();
-        making.pop_front();
-        if (!made && status) status = std::move(made);
-      }
-    };
-    auto scratch = plan_.traces.scratch_files.begin();
-    auto overlay = plan_.traces.overlays.begin();
-    for (const auto& [disk, way] : plan_.disks) {
-      wait_until_left(kMostProgramsAtOnce - 1);
-      if (way == Way::kPull) {
-        making.push_back(
-            std::async(std::launch::async, make_image, *scratch++, disk.size));
-      }
-      if (way == Way::kOverlay) {
-        making.push_back(
-            std::async(std::launch::async, make_overlay, *overlay++, disk));
-      }
-    }
-    wait_until_left(0);
-    return status;
-  }
-
   base::Status hold_still(const VmDescription& vm) {
     // All of it, before any of it is done: whatever a dead capture had asked for may
     // still happen. That the guest is paused comes last: it starts the guard's clock.
     CaptureTraces not_paused = plan_.traces;
     not_paused.is_paused = false;
     RETURN_IF_ERROR(guard_->hold(not_paused));
-    RETURN_IF_ERROR(make_files_for_qemu());
+    RETURN_IF_ERROR(make_images(plan_));
     if (plan_.traces.is_paused) {
       RETURN_IF_ERROR(make_mark());
       RETURN_IF_ERROR(guard_->hold(plan_.traces));
@@ -271,31 +237,6 @@ class RunningCapture final : public Capture {
     return base::Done{};
   }
 
-  // The definition read at the instant must have the disks that were planned for.
-  base::Status refuse_if_disks_changed(const VmDescription& vm) {
-    const auto active =
-        std::ranges::find(files_, "domain-active.xml", &CapturedFile::name);
-    if (active == files_.end()) {
-      return base::Error(base::ErrorCode::kHypervisor, "the VM stopped meanwhile");
-    }
-    ASSIGN_OR_RETURN(const DomainFacts now,
-                     read_domain_xml(std::string(base::as_text(active->content)),
-                                     Missing::kRecorded));
-    const auto images = [&vm](const VmDescription& of) {
-      std::map<std::string, std::string> found;
-      for (const Disk& disk : of.disks) found[disk.target] = disk.path.string();
-      for (const auto& [target, reason] : of.unread_disks) found[target];
-      // What is not read is known by its target alone.
-      for (const auto& [target, reason] : vm.unread_disks) {
-        if (found.contains(target)) found[target].clear();
-      }
-      return found;
-    };
-    if (images(now.vm) == images(vm)) return base::Done{};
-    return base::Error(base::ErrorCode::kBusy, "a disk was plugged in or out meanwhile")
-        .next("run this again");
-  }
-
   milliseconds measured_pause(PauseWatch& watch) {
     const auto events = watch.wait_for_pause(kEventLimit);
     facts_["pause_measured"] = events ? "STOP to RESUME events" : "by our own clock";
@@ -316,8 +257,9 @@ class RunningCapture final : public Capture {
         disks_.push_back(open_pulled_disk(
             disk, plan_.traces.socket,
             plan_.tracked.contains(disk.target) ? exported_bitmap(disk.target) : "",
-            *guard_, connections,
-            [this](base::Error error) { return explain(std::move(error)); }));
+            *guard_, connections, [this](base::Error error) {
+              return explain_reading(domain_, plan_.traces, std::move(error));
+            }));
       } else {
         const bool is_tracked = plan_.tracked.contains(disk.target);
         ASSIGN_OR_RETURN(auto source,
@@ -326,53 +268,6 @@ class RunningCapture final : public Capture {
       }
     }
     return base::Done{};
-  }
-
-  // A QEMU that ends closes its sockets before libvirt hears of it.
-  bool is_off_soon() const {
-    const auto deadline = steady_clock::now() + kNewsLimit;
-    while (steady_clock::now() < deadline) {
-      int state = VIR_DOMAIN_NOSTATE;
-      if (virDomainGetState(domain_.get(), &state, nullptr, 0) != 0 &&
-          virGetLastErrorCode() == VIR_ERR_NO_DOMAIN) {
-        return true;  // It was not persistent.
-      }
-      if (state == VIR_DOMAIN_SHUTDOWN || state == VIR_DOMAIN_SHUTOFF) return true;
-      std::this_thread::sleep_for(kPoll);
-    }
-    return false;
-  }
-
-  // What the guard undid, or who else, before all was read.
-  base::Error let_go_early(const std::string& words) const {
-    if (const std::optional<LowRoom> room = find_low_room(plan_.traces)) {
-      return base::Error(base::ErrorCode::kIo,
-                         "the room for what the VM writes while it is backed up ran "
-                         "out, and the backup was ended for the VM to go on")
-          .because(room->words())
-          .next("make room there, or name another folder with --scratch-dir");
-    }
-    return base::Error(base::ErrorCode::kHypervisor,
-                       "the backup job was ended while the VM was backed up")
-        .because(words)
-        .next(
-            "run the backup again; was sealift stopped (Ctrl-Z), or the job ended with "
-            "`virsh domjobabort`?");
-  }
-
-  // Reading fails with a broken socket; what broke it says more.
-  base::Error explain(base::Error error) const {
-    if (error.code() != base::ErrorCode::kIo) return error;
-    const std::string words = base::one_line(error);
-    if (is_off_soon()) {
-      return base::Error(base::ErrorCode::kHypervisor,
-                         "the VM stopped while it was backed up")
-          .because(words)
-          .next("run the backup again: a VM that is off is read from its files");
-    }
-    const auto socket = find_backup_socket(domain_);
-    if (!socket || socket.value() == plan_.traces.socket) return error;
-    return let_go_early(words);
   }
 
   void note_facts() {

@@ -8,6 +8,7 @@
 
 #include "base/byte_count.h"
 #include "base/filesystem.h"
+#include "vm/domain_xml.h"
 #include "vm/xml.h"
 
 namespace sealift::vm {
@@ -176,6 +177,31 @@ base::Result<std::vector<CapturedFile>> read_definitions(const Domain& domain) {
     files.push_back(std::move(active));
   }
   return files;
+}
+
+base::Status check_disks_are(const VmDescription& vm,
+                             const std::vector<CapturedFile>& files) {
+  const auto active =
+      std::ranges::find(files, "domain-active.xml", &CapturedFile::name);
+  if (active == files.end()) {
+    return base::Error(base::ErrorCode::kHypervisor, "the VM stopped meanwhile");
+  }
+  ASSIGN_OR_RETURN(
+      const DomainFacts now,
+      read_domain_xml(std::string(base::as_text(active->content)), Missing::kRecorded));
+  const auto images = [&vm](const VmDescription& of) {
+    std::map<std::string, std::string> found;
+    for (const Disk& disk : of.disks) found[disk.target] = disk.path.string();
+    for (const auto& [target, reason] : of.unread_disks) found[target];
+    // What is not read is known by its target alone.
+    for (const auto& [target, reason] : vm.unread_disks) {
+      if (found.contains(target)) found[target].clear();
+    }
+    return found;
+  };
+  if (images(now.vm) == images(vm)) return base::Done{};
+  return base::Error(base::ErrorCode::kBusy, "a disk was plugged in or out meanwhile")
+      .next("run this again");
 }
 
 }  // namespace sealift::vm

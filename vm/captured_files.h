@@ -34,4 +34,9 @@ std::string component_name(const std::filesystem::path& path);
 /// errors  kHypervisor.
 base::Result<std::vector<CapturedFile>> read_definitions(const Domain& domain);
 
+/// That the definition among `files`, read at the instant, has the disks of `vm`.
+/// errors  kBusy: one was plugged in or out meanwhile.  kHypervisor: the VM stopped.
+base::Status check_disks_are(const VmDescription& vm,
+                             const std::vector<CapturedFile>& files);
+
 }  // namespace sealift::vm

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "backup/stored_export.h"
 #include "base/byte_count.h"
 #include "base/filesystem.h"
 #include "base/strict_json.h"
