@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUnfinished = "sealift-export.unfinished";
+constexpr const char* kNoTime = "none";  // Behind every RFC 3339 time.
 constexpr auto kLongestExport = std::chrono::hours(24);
 
 bool is_there(const fs::path& path) {
@@ -127,6 +128,17 @@ base::Result<ExportFolders> find_exports(const fs::path& folder,
   found.finished = {folder};
   found.not_ours.clear();
   return found;
+}
+
+std::vector<fs::path> oldest_first(std::vector<fs::path> exports) {
+  std::map<fs::path, std::string> times;
+  for (const fs::path& folder : exports) {
+    const auto document = read_export_document(folder);
+    times[folder] = document ? document->created : kNoTime;
+  }
+  std::ranges::stable_sort(exports, {},
+                           [&](const fs::path& folder) { return times.at(folder); });
+  return exports;
 }
 
 std::vector<const ExportDocument*> ExportDocuments::inventories() const {

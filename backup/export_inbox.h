@@ -26,6 +26,11 @@ struct ExportFolders {
 base::Result<ExportFolders> find_exports(const std::filesystem::path& folder,
                                          const archive::RepositoryId& repository);
 
+/// By the times that the exports say; those that say none come last, in their order. Of
+/// two exports of a VM the later one is then stored last.
+std::vector<std::filesystem::path> oldest_first(
+    std::vector<std::filesystem::path> exports);
+
 struct UnreadDocument {
   std::filesystem::path file;
   base::Error error;

@@ -17,10 +17,17 @@ enum class BytesKept {
   kEvery,       ///< --every-byte
 };
 
+/// An export that is older than what the repository holds of its VM.
+enum class OlderExport {
+  kRefused,
+  kStored,  ///< --allow-older
+};
+
 struct HypervBackupRequest {
   std::filesystem::path folder;             ///< One export, or an inbox of several.
   std::vector<std::filesystem::path> keys;  ///< Files and folders of exported keys.
   BytesKept bytes = BytesKept::kReferenced;
+  OlderExport older = OlderExport::kRefused;
   std::optional<std::uint64_t> read_limit;   ///< Bytes a second.
   std::optional<std::uint64_t> write_limit;  ///< Bytes a second.
   std::string cluster;  ///< From the configuration, unless an export says its own.
@@ -51,7 +58,8 @@ struct HypervOutcome {
 /// or contradicts itself, is refused; one VM's refusal never stops the others.
 /// Needs no libvirt: environment.connection is not looked at.
 ///
-/// errors  Per VM: kRefused: every blocker is a next step.  kBusy: a file changed while
+/// errors  Per VM: kRefused: every blocker is a next step; a newer state of the VM is
+///         stored.  kBusy: a file changed while
 ///         it was read, or another run has the VM.  kIo, kInterrupted.
 ///         Of the run as a whole: kNotFound: no VM is there.  As run_backup().
 base::Result<HypervOutcome> run_hyperv_backup(BackupEnvironment& environment,

@@ -5,6 +5,7 @@
 
 #include "backup/disk_pipeline.h"
 #include "backup/earlier_disks.h"
+#include "backup/export_age.h"
 #include "backup/hyperv_verdict.h"
 #include "backup/snapshot_commit.h"
 #include "backup/vm_lock.h"
@@ -50,9 +51,11 @@ class HypervSnapshotTaker {
     ASSIGN_OR_RETURN(const WholeExport whole, check_export(environment_, scene_, vm_));
     ASSIGN_OR_RETURN(const base::Uuid id, base::Uuid::parse(vm_.id));
     ASSIGN_OR_RETURN(const VmLock lock, lock_vm(environment_.vault, id));
+    read_at_ = environment_.clock.now();
+    exported_ = time_of_export(scene_, vm_);
+    RETURN_IF_ERROR(look_for_newer_state());
     note_remarks(whole.keys);
     ASSIGN_OR_RETURN(const archive::ArchiveId drawn, archive::ArchiveWriter::draw_id());
-    read_at_ = environment_.clock.now();
     ASSIGN_OR_RETURN(
         const std::unique_ptr<archive::ArchiveWriter> writer,
         archive::ArchiveWriter::begin(
@@ -71,6 +74,32 @@ class HypervSnapshotTaker {
 
  private:
   const vm::InspectedFile& file(std::size_t at) const { return scene_.found.files[at]; }
+
+  // What is stored last is VM@latest: an older state must not become that unnoticed.
+  base::Status look_for_newer_state() {
+    ASSIGN_OR_RETURN(const std::optional<NewerState> newer,
+                     find_newer_state(environment_, vm_, exported_, taken_.warnings));
+    if (!newer) return base::Done{};
+    const std::string words = words_of(exported_, *newer);
+    if (!newer->is_certain) {
+      taken_.warnings.push_back("it may be an older state than what is stored: " +
+                                words);
+      return base::Done{};
+    }
+    if (request_.older == OlderExport::kStored) {
+      older_ = "an older state: " + words;
+      taken_.warnings.push_back(words + "; the older state is VM@latest now");
+      return base::Done{};
+    }
+    return base::Error(base::ErrorCode::kRefused,
+                       "a newer state of the VM is stored already, and nothing of this "
+                       "export was")
+        .because(words)
+        .at("folder", scene_.folder.string())
+        .next("export the VM again; remove this folder if it is not needed any more")
+        .next(
+            "if the older state is to be kept, and to be VM@latest, add --allow-older");
+  }
 
   void note_remarks(const ChosenKeys& keys) {
     for (const vm::HypervRemark& remark : vm_.remarks) {
@@ -220,6 +249,10 @@ class HypervSnapshotTaker {
     manifest.kind = continued_.empty() ? "full" : "incremental";
     manifest.read = continued_.empty() ? "all" : "changed";
     manifest.verdicts = judge_export(scene_.found, vm_, names_, keys);
+    if (!older_.empty()) {
+      std::string& reason = manifest.verdicts.front().reason;
+      reason = older_ + (reason.empty() ? "" : "; " + reason);
+    }
     for (const std::string& name : continued_) {
       manifest.verdicts.push_back(
           {"disk " + name, "complete", "as in snapshot " + earlier.snapshot.hex()});
@@ -228,7 +261,7 @@ class HypervSnapshotTaker {
       manifest.protection_keys.push_back(key.entry);
     }
     manifest.consistency["method"] = "export";
-    if (!scene_.exported.empty()) manifest.consistency["exported"] = scene_.exported;
+    note_time(exported_, manifest);
     manifest.versions["sealift"] = SEALIFT_VERSION;
     if (vm.version) {
       manifest.versions["configuration"] = vm::configuration_version(*vm.version);
@@ -243,6 +276,8 @@ class HypervSnapshotTaker {
   const vm::HypervVm& vm_;
   const std::stop_token& stop_;
   base::Timestamp read_at_;
+  ExportTime exported_;
+  std::string older_;  // Than which snapshot it is; mostly empty.
   std::set<std::pair<std::string, std::string>> taken_names_;  // Kind and name.
   std::vector<std::string> names_;      // Of the components of vm_.files.
   std::vector<std::string> continued_;  // Of disks of an earlier snapshot.

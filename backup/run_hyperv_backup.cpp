@@ -32,7 +32,7 @@ class HypervRun {
     ASSIGN_OR_RETURN(given_keys_, read_exported_keys(request_.keys));
     RETURN_IF_ERROR(given_keys_must_be_read());
     note_folders(folders);
-    for (const fs::path& folder : folders.finished) {
+    for (const fs::path& folder : oldest_first(folders.finished)) {
       auto status = back_up_export(folder, folders.is_inbox);
       if (status) continue;
       if (!folders.is_inbox) return std::move(status).error();

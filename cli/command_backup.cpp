@@ -46,6 +46,7 @@ void add_options(options::options_description& described) {
       options::value<std::vector<std::string>>()->composing()->value_name("FILE|DIR"),
       "their keys as Azure Local exported them: a .json file, or a folder");
   add("every-byte", "keep all bytes of a .vhdx, not just those it refers to");
+  add("allow-older", "take an export though a later one of its VM is stored");
 }
 
 base::Error usage(std::string what) {
@@ -108,7 +109,8 @@ base::Result<SecretFiles> read_secret_files(const Values& values,
 // Of an export there is nothing that QEMU could be asked.
 constexpr std::array<const char*, 6> kForLibvirt{
     "all", "full", "estimate", "allow-incomplete", "scratch-dir", "vtpm-secret-file"};
-constexpr std::array<const char*, 2> kForExports{"protection-key", "every-byte"};
+constexpr std::array<const char*, 3> kForExports{"protection-key", "every-byte",
+                                                 "allow-older"};
 
 base::Status check_words(const Values& values) {
   const bool has_names = !values.arguments().empty();
@@ -141,6 +143,7 @@ backup::HypervBackupRequest for_exports(const Values& values,
     exports.keys.emplace_back(std::move(key));
   }
   if (values.has("every-byte")) exports.bytes = backup::BytesKept::kEvery;
+  if (values.has("allow-older")) exports.older = backup::OlderExport::kStored;
   exports.read_limit = request.read_limit;
   exports.write_limit = request.write_limit;
   exports.cluster = request.cluster;

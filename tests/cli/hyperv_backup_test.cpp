@@ -74,7 +74,8 @@ class ExportScene {
 
   /// Writes what the script writes last, as made by `node`.
   void finish_export(const std::string& node,
-                     const base::Json& inventory = base::Json::array()) const {
+                     const base::Json& inventory = base::Json::array(),
+                     const std::string& created = "2026-11-27T20:15:07Z") const {
     base::Json files = base::Json::array();
     for (const auto& entry : fs::recursive_directory_iterator(host.path("export"))) {
       const std::string path = fs::relative(entry.path(), host.path("export")).string();
@@ -84,16 +85,15 @@ class ExportScene {
                        {"size", bytes.size()},
                        {"sha256", keyvault::sha256(bytes).hex()}});
     }
-    host.write("export/sealift-export.json",
-               base::Json{{"format", 1},
-                          {"cluster", "hq"},
-                          {"host", node},
-                          {"host_build", "26100"},
-                          {"created", "2026-11-27T20:15:07Z"},
-                          {"vms", base::Json::array()},
-                          {"inventory", inventory},
-                          {"files", files}}
-                   .dump());
+    host.write("export/sealift-export.json", base::Json{{"format", 1},
+                                                        {"cluster", "hq"},
+                                                        {"host", node},
+                                                        {"host_build", "26100"},
+                                                        {"created", created},
+                                                        {"vms", base::Json::array()},
+                                                        {"inventory", inventory},
+                                                        {"files", files}}
+                                                 .dump());
   }
 
   Outcome restore(const std::string& id, const std::string& folder,
@@ -327,6 +327,83 @@ TEST_CASE("an export is noted as stored once it was read back", "[cli]") {
   const Outcome second = scene.back_up();
   CHECK(second.status == 3);
   CHECK_FALSE(fs::exists(stored));
+}
+
+TEST_CASE("an older export does not become the latest unnoticed", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const auto finish = [&](const std::string& day) {
+    scene.finish_export("NODE-1", base::Json::array(), day + "T20:15:07Z");
+    fs::remove(scene.host.path("export/sealift-stored.json"));
+  };
+  finish("2026-11-27");
+  const std::string newer = id_of(scene.back_up());
+  finish("2026-11-26");
+  const Outcome refused = scene.back_up();
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, StartsWith("error: a newer state of the VM is stored"));
+  CHECK_THAT(refused.error, Contains("the export is of 2026-11-26T20:15:07Z"));
+  CHECK_THAT(refused.error, Contains(newer));
+  CHECK_THAT(refused.error, Contains("of 2026-11-27T20:15:07Z"));
+  CHECK_THAT(refused.error, Contains("--allow-older"));
+  CHECK_FALSE(fs::exists(scene.host.path("export/sealift-stored.json")));
+  finish("2026-11-27");
+  CHECK(scene.back_up().status == 0);
+  finish("2026-11-28");
+  CHECK(scene.back_up().status == 0);
+  finish("2026-11-26");
+  const Outcome allowed = scene.back_up({"--allow-older"});
+  const std::string older = id_of(allowed);
+  CHECK_THAT(allowed.error, Contains("the older state is VM@latest now"));
+  CHECK_THAT(scene.host.run({"show", older}).output, Contains("an older state: "));
+}
+
+TEST_CASE("an older export by hand is known by its newest file", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  const auto age = [&](int days) {
+    for (const auto& entry :
+         fs::recursive_directory_iterator(scene.host.path("export")))
+      fs::last_write_time(entry.path(),
+                          fs::file_time_type::clock::now() - std::chrono::days(days));
+  };
+  age(2);
+  CHECK(scene.back_up().status == 0);
+  CHECK(scene.back_up().status == 0);
+  age(3);
+  const Outcome refused = scene.back_up();
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.error, Contains("going by its newest file"));
+  // When files were copied says little against what the script wrote.
+  scene.finish_export("NODE-1", base::Json::array(), "2026-01-01T00:00:00Z");
+  const Outcome doubtful = scene.back_up();
+  CHECK(doubtful.status == 0);
+  CHECK_THAT(doubtful.error, Contains("it may be an older state than what is stored"));
+  fs::remove(scene.host.path("export/sealift-export.json"));
+  // One new file is enough.
+  const std::string state = scene.host.path(
+      "export/Virtual Machines/0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42.VMRS");
+  fs::last_write_time(state, fs::file_time_type::clock::now());
+  CHECK(scene.back_up().status == 0);
+}
+
+TEST_CASE("of an inbox the oldest export is stored first", "[cli]") {
+  ExportScene scene;
+  scene.make_export();
+  fs::create_directory(scene.host.path("inbox"));
+  for (const auto& [name, day] : {std::pair("a", "2026-11-27"), {"b", "2026-11-26"}}) {
+    scene.finish_export("NODE-1", base::Json::array(), std::string(day) + "T20:15:07Z");
+    fs::copy(scene.host.path("export"), scene.host.path("inbox/" + std::string(name)),
+             fs::copy_options::recursive);
+  }
+  const Outcome taken =
+      scene.host.run({"backup", "--hyperv-export", scene.host.path("inbox"),
+                      "--protection-key", scene.host.path("keys")});
+  CAPTURE(taken.error);
+  CHECK(taken.status == 0);
+  const Outcome shown = scene.host.run({"show", "payroll@latest", "--json"});
+  CHECK(base::Json::parse(shown.output).at("consistency").at("exported") ==
+        "2026-11-27T20:15:07Z");
 }
 
 TEST_CASE("options of an export and of libvirt do not mix", "[cli]") {
