@@ -1,7 +1,6 @@
 #include "backup/exported_keys.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <map>
 #include <set>
@@ -19,9 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kKeyLimit = 256 * base::kKiB;
-constexpr unsigned kVmKeyBits = 256;
-// RFC 5649 makes 40 bytes of an AES-256 key.
-constexpr std::size_t kWrappedVmKey = 40;
 constexpr std::size_t kFolderDigits = 14;
 
 // "20250722192116": TvmBackupUtils names a folder for each export.
@@ -38,19 +34,22 @@ std::string export_of(const fs::path& file) {
   return nearest;
 }
 
-// "NAME_256" is a key of 256 bits; a name may have a '_' of its own.
 void read_name(const std::string& stem, ExportedKey& key) {
-  key.name = stem;
-  if (const std::size_t split = stem.rfind('_'); split != std::string::npos) {
-    const char* const end = stem.data() + stem.size();
-    unsigned size = 0;
-    const auto [stopped, failure] = std::from_chars(stem.data() + split + 1, end, size);
-    if (failure == std::errc() && stopped == end) {
-      key.size = size;
-      key.name = stem.substr(0, split);
-    }
+  const keyvault::KeyFileName said = keyvault::read_key_file_name(stem);
+  key.size = said.bits;
+  const auto id = base::Uuid::parse(said.name);
+  key.name = id ? id->text() : said.name;
+}
+
+// A VM's, unless its name says more.
+keyvault::ExpectedKey expected(const ExportedKey& key) {
+  if (key.name == kAttestationRootKey && key.size == 0) {
+    return {keyvault::KeyKind::kRsa, keyvault::kRootKeyBits};
   }
-  if (const auto id = base::Uuid::parse(key.name)) key.name = id->text();
+  if (key.size > keyvault::kVmKeyBits || key.name == kAttestationRootKey) {
+    return {keyvault::KeyKind::kRsa, key.size};
+  }
+  return {keyvault::KeyKind::kAes256, 0};
 }
 
 base::Status read_content(ExportedKey& key) {
@@ -70,21 +69,10 @@ base::Status read_content(ExportedKey& key) {
         "the file is cut off, or no key: copy it again, or export the key again");
   }
   ASSIGN_OR_RETURN(key.json, std::move(parsed));
-  auto wrapping_key = keyvault::Recipient::parse_pkcs1(key.json.wrapping_key_pkcs1);
-  if (!wrapping_key) {
-    return base::Error(base::ErrorCode::kCorrupt,
-                       "the key does not say what it is wrapped to")
-        .because(wrapping_key.error().what());
-  }
-  key.wrapped_to = wrapping_key->id();
-  const bool is_rsa = key.size > kVmKeyBits || key.name == kAttestationRootKey;
-  const std::size_t expected = wrapping_key->modulus_size() + kWrappedVmKey;
-  if (!is_rsa && key.json.wrapped.size() != expected) {
-    return base::Error(base::ErrorCode::kCorrupt,
-                       "it is no wrapped key of 256 bits: it has " +
-                           std::to_string(key.json.wrapped.size()) + " bytes, not " +
-                           std::to_string(expected));
-  }
+  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
+                   keyvault::wrapping_key_of(key.json));
+  key.wrapped_to = wrapping_key.id();
+  RETURN_IF_ERROR(keyvault::check_wrapped_key(key.json, wrapping_key, expected(key)));
   key.text = base::as_text(text.view());
   return base::Done{};
 }
@@ -303,7 +291,7 @@ std::vector<ExportedKey> read_keys_in_export(const std::vector<fs::path>& files)
 }
 
 bool is_key_of(const ExportedKey& key, const std::string& vm_id) {
-  return key.name == vm_id && key.size <= kVmKeyBits;
+  return key.name == vm_id && key.size <= keyvault::kVmKeyBits;
 }
 
 bool is_recipient(const archive::RepositoryDocument& repository,
@@ -313,7 +301,7 @@ bool is_recipient(const archive::RepositoryDocument& repository,
 }
 
 bool is_other_key(const ExportedKey& key) {
-  return key.size > kVmKeyBits && key.name != kAttestationRootKey;
+  return key.size > keyvault::kVmKeyBits && key.name != kAttestationRootKey;
 }
 
 std::vector<std::string> names_of_other_keys(const std::vector<ExportedKey>& keys) {

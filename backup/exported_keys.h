@@ -9,12 +9,11 @@
 
 #include "archive/archive_writer.h"
 #include "archive/repository_document.h"
-#include "keyvault/protection_key.h"
+#include "keyvault/key_fit.h"
 
 namespace sealift::backup {
 
-/// The attestation root key of a cluster's Trusted Launch VMs.
-constexpr std::string_view kAttestationRootKey = "AzureStackTvmAKRootKey";
+using keyvault::kAttestationRootKey;
 
 /// One file. What it holds is anonymous: only its name says which key it is.
 struct ExportedKey {

@@ -14,9 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned kVmKeyBits = 256;
-constexpr unsigned kRootKeyBits = 4096;
-
 // "inbox/" ends in an empty name, which no file's folder has.
 fs::path without_slash(const fs::path& folder) {
   return folder.has_filename() ? folder : folder.parent_path();
@@ -53,21 +50,21 @@ keyvault::ExportedKeyName name_of(const ExportedKey& key,
   if (exported.empty()) exported = digits_of(created(key.path, documents));
   if (exported.empty()) exported = digits_of(now.text());
   const bool is_root = key.name == kAttestationRootKey;
-  const unsigned usual = is_root ? kRootKeyBits : kVmKeyBits;
+  const unsigned usual = is_root ? keyvault::kRootKeyBits : keyvault::kVmKeyBits;
   return {key.name, exported, is_root ? "RSA" : "AES",
           key.name + "_" + std::to_string(key.size == 0 ? usual : key.size) + ".json"};
 }
 
 std::string why_not(const ExportedKey& key,
                     const archive::RepositoryDocument& repository) {
+  if (is_other_key(key)) {
+    return "a wrapping key that was left in the key vault; remove it there "
+           "(Remove-MocKey), it is in the way of a later import";
+  }
   if (key.refused) return base::one_line(*key.refused);
   if (!is_recipient(repository, key.wrapped_to)) {
     return "it is wrapped to " + key.wrapped_to.hex() +
            ", no recipient of the repository";
-  }
-  if (is_other_key(key)) {
-    return "a wrapping key that was left in the key vault; remove it there "
-           "(Remove-MocKey), it is in the way of a later import";
   }
   if (!base::Uuid::is_uuid(key.name) && key.name != kAttestationRootKey) {
     return "its name does not say which VM it is for: VM-id_256.json";

@@ -1,12 +1,13 @@
 // sealift keyvault inspect: what a key file is, without showing the key.
 // Manual: docs/man/sealift-keyvault.1
+#include <optional>
+
 #include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/open.h"
 #include "cli/passphrase.h"
-#include "keyvault/protection_key.h"
+#include "keyvault/key_fit.h"
 #include "keyvault/secret_file.h"
-#include "vm/hyperv_files.h"
 
 namespace sealift::cli {
 
@@ -27,91 +28,112 @@ void add_recipient(Facts& facts, const keyvault::Recipient& recipient) {
   facts.push_back({"bits", std::to_string(recipient.bits())});
 }
 
-base::Result<Facts> inspect_pem(const Session& session, const std::string& file,
-                                base::ByteView text) {
+/// What there is to say of one file, and what is wrong with it.
+struct Inspected {
   Facts facts;
+  std::vector<std::string> remarks;
+  std::optional<base::Error> problem;
+};
+
+base::Result<Inspected> inspect_pem(const Session& session, const std::string& file,
+                                    base::ByteView text) {
+  Inspected inspected;
+  Facts& facts = inspected.facts;
   if (base::as_text(text).find("PRIVATE KEY-----") != std::string_view::npos) {
     ASSIGN_OR_RETURN(
         const keyvault::RecoveryKey key,
         keyvault::RecoveryKey::load(file, passphrase_source(session, file)));
     facts.push_back({"file", "Sealift recovery key (private)"});
     add_recipient(facts, key.recipient());
-    return facts;
+    return inspected;
   }
   if (const auto signer = keyvault::SignerPublicKey::parse_pem(text)) {
     facts.push_back({"file", "signer public key"});
     facts.push_back({"signer", signer->id().hex()});
-    return facts;
+    return inspected;
   }
   ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
                    keyvault::Recipient::parse_pem(text));
   facts.push_back({"file", "recipient (public half of a recovery key)"});
   add_recipient(facts, recipient);
-  return facts;
-}
-
-constexpr std::size_t kEight = 8;
-constexpr std::size_t kVmKeyBytes = 32;
-
-bool is_named_as_vm_key(const std::filesystem::path& file) {
-  return vm::is_named_as_key(file) && file.stem().string().ends_with("_256");
+  return inspected;
 }
 
 // RFC 5649: n bytes become 8 more, filled up to whole eights.
-void add_key_size(Facts& facts, const keyvault::KeyJson& json,
-                  const keyvault::Recipient& wrapping_key,
-                  const std::filesystem::path& file) {
-  facts.push_back({"wrapped_bytes", std::to_string(json.wrapped.size())});
-  const std::size_t envelope = wrapping_key.modulus_size();
-  const std::size_t wrapped =
-      json.wrapped.size() > envelope ? json.wrapped.size() - envelope : 0;
-  const bool is_whole = wrapped >= 2 * kEight && wrapped % kEight == 0;
-  const bool has_vm_key_size = wrapped == kVmKeyBytes + kEight;
-  std::string problem;
-  if (!is_whole) {
-    problem = "it is no whole wrapped key: behind " + std::to_string(envelope) +
-              " bytes of RSA lie " + std::to_string(wrapped);
-  } else {
-    const std::size_t most = wrapped - kEight;
-    facts.push_back({"key_size", std::to_string(most - kEight + 1) + " to " +
-                                     std::to_string(most) + " bytes" +
-                                     (has_vm_key_size ? ": of an AES-256 key" : "")});
-    if (is_named_as_vm_key(file) && !has_vm_key_size) {
-      problem =
-          "by its name it holds a key of 32 bytes, and it does not: it was cut "
-          "off, or is named wrongly";
-    }
-  }
-  // An RSA key's public half may lie beside it.
-  if (json.is_ambiguous && (has_vm_key_size || is_named_as_vm_key(file))) {
-    problem += std::string(problem.empty() ? "" : "; ") +
-               "private-key and public-key hold different things: private-key is read";
-  }
-  if (!problem.empty()) facts.push_back({"problem", problem});
+std::string size_text(std::size_t wrapped) {
+  constexpr std::size_t kEight = 8;
+  constexpr std::size_t kVmKeyBytes = 32;
+  const std::size_t most = wrapped - kEight;
+  return std::to_string(most - kEight + 1) + " to " + std::to_string(most) + " bytes" +
+         (most == kVmKeyBytes ? ": of an AES-256 key" : "");
 }
 
-base::Result<Facts> inspect_key_json(const Session& session, const std::string& file,
-                                     base::ByteView text) {
+base::Status open_key(const Session& session, const keyvault::KeyJson& json,
+                      const keyvault::ExpectedKey& expected, Inspected& inspected) {
+  ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
+  ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
+                   keyvault::unwrap_protection_key(json, identity));
+  inspected.facts.push_back({"opens", "yes"});
+  inspected.facts.push_back({"key_bytes", std::to_string(opened.key.size())});
+  inspected.facts.push_back({"oaep_hash", keyvault::name_of(opened.hash)});
+  auto checked = keyvault::check_opened_key(opened.key, expected);
+  if (!checked) inspected.problem = std::move(checked).error();
+  return base::Done{};
+}
+
+base::Result<Inspected> inspect_key_json(const Session& session,
+                                         const std::string& file, base::ByteView text) {
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
-  ASSIGN_OR_RETURN(const keyvault::Recipient recipient,
-                   keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1));
-  Facts facts;
+  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
+                   keyvault::wrapping_key_of(json));
+  Inspected inspected;
+  Facts& facts = inspected.facts;
   facts.push_back({"file", "wrapped protection key"});
   facts.push_back({"encoding", json.encoding});
   facts.push_back({"member", json.member});
   if (!json.wrapping_key_name.empty()) {
     facts.push_back({"wrapping_key", json.wrapping_key_name});
   }
-  add_recipient(facts, recipient);
-  add_key_size(facts, json, recipient, file);
-  if (!session.chosen().identity) return facts;
-  ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
-  ASSIGN_OR_RETURN(const keyvault::UnwrappedProtectionKey opened,
-                   keyvault::unwrap_protection_key(json, identity));
-  facts.push_back({"opens", "yes"});
-  facts.push_back({"key_bytes", std::to_string(opened.key.size())});
-  facts.push_back({"oaep_hash", keyvault::name_of(opened.hash)});
-  return facts;
+  add_recipient(facts, wrapping_key);
+  facts.push_back({"wrapped_bytes", std::to_string(json.wrapped.size())});
+  const std::string stem = std::filesystem::path(file).stem().string();
+  const keyvault::ExpectedKey expected = keyvault::expected_key(stem, json);
+  // An RSA key's public half may lie beside it.
+  if (json.is_ambiguous && expected.kind != keyvault::KeyKind::kRsa) {
+    inspected.remarks.emplace_back(
+        "private-key and public-key hold different things: private-key is read");
+  }
+  auto checked = keyvault::check_wrapped_key(json, wrapping_key, expected);
+  if (!checked) {
+    inspected.problem = std::move(checked).error();
+    return inspected;
+  }
+  const std::size_t wrapped = keyvault::wrapped_size(json, wrapping_key);
+  facts.push_back({"key_size", size_text(wrapped)});
+  if (!session.chosen().identity) return inspected;
+  RETURN_IF_ERROR(open_key(session, json, expected, inspected));
+  return inspected;
+}
+
+void answer(const Session& session, const Inspected& inspected) {
+  base::Json object = base::Json::object();
+  for (const auto& [name, words] : inspected.facts) object[name] = words;
+  object["remarks"] = inspected.remarks;
+  object["problems"] = base::Json::array();
+  if (inspected.problem) object["problems"].push_back(inspected.problem->what());
+  session.answer(object);
+}
+
+void print(const Session& session, const Inspected& inspected) {
+  for (const auto& [name, words] : inspected.facts) {
+    session.output() << name << ": " << base::printable(words) << "\n";
+  }
+  for (const std::string& remark : inspected.remarks) {
+    session.output() << "remark: " << remark << "\n";
+  }
+  if (inspected.problem) {
+    session.output() << "problem: " << inspected.problem->what() << "\n";
+  }
 }
 
 base::Result<ExitStatus> run_inspect(const Session& session, const Values& values) {
@@ -121,25 +143,23 @@ base::Result<ExitStatus> run_inspect(const Session& session, const Values& value
                                               keyvault::SecretFilePlace::kRegular));
   const bool is_pem =
       base::as_text(text.view()).find("-----BEGIN ") != std::string_view::npos;
-  auto facts = is_pem ? inspect_pem(session, file, text.view())
-                      : inspect_key_json(session, file, text.view());
-  if (!facts) {
-    base::Error error = std::move(facts).error().at("file", file);
+  auto inspected = is_pem ? inspect_pem(session, file, text.view())
+                          : inspect_key_json(session, file, text.view());
+  if (!inspected) {
+    base::Error error = std::move(inspected).error().at("file", file);
     if (error.code() == base::ErrorCode::kCorrupt) {
       error.next("name a protection-key.json, an Export-MocKey file, or a PEM file");
     }
     return error;
   }
-  base::Json object = base::Json::object();
-  for (const auto& [name, words] : facts.value()) {
-    if (session.wants_json()) {
-      object[name] = words;
-      continue;
-    }
-    session.output() << name << ": " << base::printable(words) << "\n";
+  if (session.wants_json()) {
+    answer(session, inspected.value());
+  } else {
+    print(session, inspected.value());
   }
-  if (session.wants_json()) session.answer(object);
-  return ExitStatus::kDone;
+  session.output().flush();
+  if (!inspected->problem) return ExitStatus::kDone;
+  return std::move(*inspected->problem).at("file", file);
 }
 
 }  // namespace

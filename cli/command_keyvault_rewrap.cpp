@@ -4,7 +4,7 @@
 #include "cli/commands.h"
 #include "cli/new_file.h"
 #include "cli/open.h"
-#include "keyvault/protection_key.h"
+#include "keyvault/key_fit.h"
 #include "keyvault/secret_file.h"
 
 namespace sealift::cli {
@@ -31,6 +31,24 @@ base::Result<keyvault::Recipient> read_target(const std::string& file) {
   return target;
 }
 
+// A key that is not what its cluster needs is not handed on: the import may take it.
+base::Result<keyvault::RewrappedKey> rewrap(const std::string& file,
+                                            base::ByteView text,
+                                            const keyvault::RecoveryKey& identity,
+                                            const keyvault::Recipient& target,
+                                            const std::string& name) {
+  ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
+  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
+                   keyvault::wrapping_key_of(json));
+  const std::string stem = std::filesystem::path(file).stem().string();
+  const keyvault::ExpectedKey expected = keyvault::expected_key(stem, json);
+  RETURN_IF_ERROR(keyvault::check_wrapped_key(json, wrapping_key, expected));
+  return keyvault::rewrap_key_json(text, identity, target, name,
+                                   [&](const keyvault::Secret& key) {
+                                     return keyvault::check_opened_key(key, expected);
+                                   });
+}
+
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const std::string file = values.arguments().front();
   const auto to = values.one("to");
@@ -50,7 +68,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                    keyvault::read_secret_file(file, kFileLimit,
                                               keyvault::SecretFilePlace::kRegular));
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
-  auto rewrapped = keyvault::rewrap_key_json(text.view(), identity, target, name);
+  auto rewrapped = rewrap(file, text.view(), identity, target, name);
   if (!rewrapped) return std::move(rewrapped).error().at("file", file);
   RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(rewrapped->json), kPublicMode));
   const char* const hash = keyvault::name_of(rewrapped->hash);

@@ -19,7 +19,6 @@ constexpr std::string_view kPrivateKey = "private-key";
 constexpr std::string_view kWrappingInfo = "private-key-wrapping-info";
 constexpr std::string_view kKeyName = "key-name";
 constexpr std::string_view kEncoding = "enc";
-constexpr std::string_view kOurEncoding = "RSA_AES_KEY_WRAP_256";
 constexpr std::string_view kNoWrap = "NO_KEY_WRAP";
 
 constexpr std::size_t kTextLimit = std::size_t{1024} * 1024;
@@ -193,13 +192,14 @@ base::Result<UnwrappedProtectionKey> unwrap_protection_key(
   return wrong;
 }
 
-base::Result<RewrappedKey> rewrap_key_json(base::ByteView text,
-                                           const RecoveryKey& identity,
-                                           const Recipient& target,
-                                           const std::string& wrapping_key_name) {
+base::Result<RewrappedKey> rewrap_key_json(
+    base::ByteView text, const RecoveryKey& identity, const Recipient& target,
+    const std::string& wrapping_key_name,
+    const std::function<base::Status(const Secret& key)>& check) {
   ASSIGN_OR_RETURN(const KeyJson parsed, parse_key_json(text));
   ASSIGN_OR_RETURN(const UnwrappedProtectionKey opened,
                    unwrap_protection_key(parsed, identity));
+  if (check) RETURN_IF_ERROR(check(opened.key));
   ASSIGN_OR_RETURN(const base::Bytes wrapped, wrap_to(target, opened.hash, opened.key));
   ASSIGN_OR_RETURN(const base::Bytes wrapping_key, target.pkcs1());
   ASSIGN_OR_RETURN(base::Json object, read_json(text));

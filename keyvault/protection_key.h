@@ -1,7 +1,9 @@
 // A VM's protection key, wrapped: the key JSON of Azure Local's Export-MocKey.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -9,6 +11,9 @@
 #include "keyvault/secret.h"
 
 namespace sealift::keyvault {
+
+/// How Sealift wraps: "enc". A key vault may wrap so, too.
+constexpr std::string_view kOurEncoding = "RSA_AES_KEY_WRAP_256";
 
 /// What a key JSON says. docs/format/key-json.md.
 struct KeyJson {
@@ -54,10 +59,11 @@ struct RewrappedKey {
 /// hash is the one that opened it, whatever "enc" implies.
 ///
 /// wrapping_key_name  Of `target` in the key vault it is imported to; may be empty.
-/// errors  as parse_key_json() and unwrap_protection_key().
-base::Result<RewrappedKey> rewrap_key_json(base::ByteView text,
-                                           const RecoveryKey& identity,
-                                           const Recipient& target,
-                                           const std::string& wrapping_key_name);
+/// check              Of the key once it is open; may be empty.
+/// errors  as parse_key_json(), unwrap_protection_key() and `check`.
+base::Result<RewrappedKey> rewrap_key_json(
+    base::ByteView text, const RecoveryKey& identity, const Recipient& target,
+    const std::string& wrapping_key_name,
+    const std::function<base::Status(const Secret& key)>& check = {});
 
 }  // namespace sealift::keyvault

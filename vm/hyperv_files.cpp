@@ -8,7 +8,7 @@
 #include "base/byte_count.h"
 #include "base/uuid.h"
 #include "keyvault/field_text.h"
-#include "keyvault/protection_key.h"
+#include "keyvault/key_fit.h"
 
 namespace sealift::vm {
 
@@ -211,20 +211,19 @@ bool is_key_json(const base::ByteSource& file) {
   return text && text->find(kKeyJsonHolds) != std::string::npos;
 }
 
-base::Result<InspectedFile> of_key_json(const base::ByteSource& file) {
+base::Result<InspectedFile> of_key_json(const fs::path& path,
+                                        const base::ByteSource& file) {
   if (file.size() > kLargestKeyJson) {
     return base::Error(base::ErrorCode::kCorrupt, "too long for a key JSON");
   }
   ASSIGN_OR_RETURN(const base::Bytes text,
                    file.read(0, static_cast<std::size_t>(file.size())));
   ASSIGN_OR_RETURN(const keyvault::KeyJson json, keyvault::parse_key_json(text));
-  auto parsed = keyvault::Recipient::parse_pkcs1(json.wrapping_key_pkcs1);
-  if (!parsed) {
-    return base::Error(base::ErrorCode::kCorrupt,
-                       "the key JSON does not say what it is wrapped to")
-        .because(parsed.error().what());
-  }
-  const keyvault::Recipient& wrapping_key = parsed.value();
+  ASSIGN_OR_RETURN(const keyvault::Recipient wrapping_key,
+                   keyvault::wrapping_key_of(json));
+  const std::string stem = path.stem().string();
+  RETURN_IF_ERROR(keyvault::check_wrapped_key(json, wrapping_key,
+                                              keyvault::expected_key(stem, json)));
   InspectedFile inspected;
   inspected.type = "wrapped-key";
   Facts facts;
@@ -257,13 +256,13 @@ base::Result<bool> has_mark_of_vmgs(const base::ByteSource& file) {
 
 base::Result<InspectedFile> inspect(const fs::path& path,
                                     const base::ByteSource& file) {
-  if (is_named_as_key(path)) return of_key_json(file);
+  if (is_named_as_key(path)) return of_key_json(path, file);
   const std::size_t size = std::min<std::uint64_t>(file.size(), kVhdxBegins.size());
   ASSIGN_OR_RETURN(const base::Bytes begin, file.read(0, size));
   const std::string_view text = base::as_text(begin);
   if (text == kVhdxBegins) return of_vhdx(file);
   if (text.starts_with(kStorageBegins)) return of_storage(file);
-  if (is_key_json(file)) return of_key_json(file);
+  if (is_key_json(file)) return of_key_json(path, file);
   // A store that is empty, or damaged, may have no mark at its beginning.
   auto vmgs = of_vmgs(file);
   if (vmgs || vmgs.error().code() != base::ErrorCode::kCorrupt) return vmgs;

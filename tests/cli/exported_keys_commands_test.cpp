@@ -285,21 +285,66 @@ TEST_CASE("a damaged key JSON is never cited: the key may lie in it plainly", "[
 
 TEST_CASE("inspect says what is wrong with a VM's key", "[cli]") {
   KeyScene scene;
-  const auto inspect = [&](const std::string& name, const std::string& text) {
-    const Outcome done =
-        scene.host.run({"keyvault", "inspect", scene.write(name, text)});
-    CHECK(done.status == 0);
-    return done.output;
+  const auto inspect = [&](const std::string& name, const std::string& text,
+                           const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words{"keyvault", "inspect", scene.write(name, text)};
+    words.insert(words.end(), more.begin(), more.end());
+    return scene.host.run(words);
   };
-  CHECK_THAT(inspect(kFile, KeyScene::key()), !Contains("problem"));
-  CHECK_THAT(inspect(kFile, KeyScene::key(24)),
-             Contains("problem: by its name it holds a key of 32 bytes"));
-  CHECK_THAT(inspect("any.json", KeyScene::key(24)), !Contains("problem"));
+  const std::vector<std::string> open{"--identity", scene.host.path("key-1.pem")};
+  const Outcome good = inspect(kFile, KeyScene::key(), open);
+  CHECK(good.status == 0);
+  CHECK_THAT(good.output, !Contains("problem"));
+  const Outcome other_size = inspect(kFile, KeyScene::key(24));
+  CHECK(other_size.status == 3);
+  CHECK_THAT(other_size.output, Contains("problem: it is no wrapped key of 256 bits"));
+  CHECK_THAT(other_size.error, Contains(scene.host.path(kFile)));
+  CHECK_THAT(other_size.error, Contains("next:  take another copy of the file"));
+  // Its length does not show it, opening it does.
+  CHECK(inspect(kFile, KeyScene::key(31)).status == 0);
+  const Outcome short_key = inspect(kFile, KeyScene::key(31), open);
+  CHECK(short_key.status == 3);
+  CHECK_THAT(short_key.output,
+             Contains("problem: the key has 31 bytes, and an AES-256 key has 32"));
+  // libvirt's may have any size.
+  CHECK(inspect("protection-key.json", KeyScene::key(31), open).status == 0);
+  std::vector<std::string> as_json = open;
+  as_json.emplace_back("--json");
+  const auto said =
+      base::Json::parse(inspect(kFile, KeyScene::key(31), as_json).output);
+  CHECK(said.at("problems").size() == 1);
+  CHECK(said.at("key_bytes") == "31");
+  const Outcome root =
+      inspect("AzureStackTvmAKRootKey_4096.json", KeyScene::key(2370), open);
+  CHECK(root.status == 3);
+  CHECK_THAT(root.output, Contains("is no RSA private key, which it should be"));
   std::string both = KeyScene::key();
   const std::string empty = R"("public-key":"")";
   both.replace(both.find(empty), empty.size(), R"("public-key":"AAAA")");
-  CHECK_THAT(inspect(kFile, both),
-             Contains("problem: private-key and public-key hold different things"));
+  const Outcome odd = inspect(kFile, both);
+  CHECK(odd.status == 0);
+  CHECK_THAT(odd.output,
+             Contains("remark: private-key and public-key hold different things"));
+}
+
+TEST_CASE("what is no key for a cluster is not wrapped for one", "[cli]") {
+  KeyScene scene;
+  base::Json cut = base::Json::parse(KeyScene::key());
+  const std::string whole = cut.at("private-key");
+  // Base64 of whole bytes, without the last 4 of them and their padding.
+  cut["private-key"] = whole.substr(0, whole.size() - 8);
+  const auto& [text, words] = GENERATE_COPY(
+      std::pair(KeyScene::key(31), "the key has 31 bytes, and an AES-256 key has 32"),
+      std::pair(KeyScene::key(24), "it is no wrapped key of 256 bits"),
+      std::pair(cut.dump(), "it is no whole wrapped key"));
+  const std::string file = scene.write(kFile, text);
+  const Outcome refused = scene.host.run(
+      {"keyvault", "rewrap", file, "--identity", scene.host.path("key-1.pem"), "--to",
+       scene.host.path("key-1.pub.pem"), "--out", scene.host.path("new.json")});
+  CHECK(refused.status == 3);
+  CHECK_THAT(refused.error, Contains(words));
+  CHECK_THAT(refused.error, Contains(file));
+  CHECK_FALSE(fs::exists(scene.host.path("new.json")));
 }
 
 TEST_CASE("a wrong recovery key says which one is wanted", "[cli]") {
