@@ -39,6 +39,8 @@ void print_json(const Session& session, const backup::VmOutcome& outcome) {
               {"vm_uuid", outcome.vm_uuid},
               {"verdict", "failed"},
               {"error", outcome.error->what()},
+              {"reason", base::one_line(*outcome.error)},
+              {"problems", outcome.error->next_steps()},
               {"exit_status", static_cast<int>(outcome.error->code())}};
   } else {
     object["pause_milliseconds"] = outcome.pause.count();

@@ -36,6 +36,20 @@ base::Json to_json(const vm::InspectedFile& file,
   return object;
 }
 
+// Whatever the words on standard error say.
+base::Json refused_json(const vm::InspectedFile& file) {
+  const base::Error& error = *file.refused;
+  base::Json object{{"file", file.path.string()},
+                    {"type", file.type},
+                    {"reason", base::one_line(error)},
+                    {"exit_status", static_cast<int>(error.code())},
+                    {"problems", error.next_steps()}};
+  for (const base::Error::Place& place : error.places()) {
+    if (place.kind == "rule") object["rule"] = place.name;
+  }
+  return object;
+}
+
 base::Result<std::vector<fs::path>> choose(const fs::path& named) {
   std::error_code failure;
   if (fs::is_directory(named, failure)) return vm::list_hyperv_files(named);
@@ -100,9 +114,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   for (const vm::InspectedFile& file : found.files) {
     if (file.refused) {
       refused.push_back(*file.refused);
-      list.push_back({{"file", file.path.string()},
-                      {"type", file.type},
-                      {"reason", file.refused->what()}});
+      list.push_back(refused_json(file));
       continue;
     }
     const std::vector<std::string> remarks = remarks_on(found, file, keys);

@@ -52,6 +52,10 @@ TEST_CASE("vm inspect reads a folder to its end and names what it refuses", "[cl
   REQUIRE(list.size() == 5);
   CHECK(list[0].at("type") == "refused");
   CHECK(list[0].at("file") == host.path("export/Virtual Hard Disks/no.VHDX"));
+  CHECK_THAT(list[0].at("reason").get<std::string>(),
+             StartsWith("no file of a Hyper-V VM: "));
+  CHECK(list[0].at("exit_status") == 5);
+  CHECK(list[0].at("problems").size() == 1);
   CHECK(list[1].at("type") == "hyperv-runtime-state");
   CHECK(list[1].at("saved_memory") == true);
   CHECK(list[2].at("vm_id") == "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42");
@@ -107,6 +111,8 @@ TEST_CASE("vm inspect says what is not there, or damaged", "[cli]") {
   const Outcome damaged = host.run({"vm", "inspect", host.path("VM.vmcx")});
   CHECK(damaged.status == 3);
   CHECK_THAT(damaged.error, Contains("VM.vmcx, rule H3"));
+  const Outcome as_json = host.run({"vm", "inspect", "--json", host.path("VM.vmcx")});
+  CHECK(nlohmann::json::parse(as_json.output)[0].at("rule") == "H3");
   copy(host, "vmgs/empty.vmgs", "never-started.vmgs");
   std::string bytes = host.read("never-started.vmgs");
   bytes[bytes.size() - 400] ^= 1;

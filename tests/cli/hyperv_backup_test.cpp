@@ -227,7 +227,12 @@ TEST_CASE("without its key an encrypted guest state is refused", "[cli]") {
   const Outcome refused = scene.back_up();
   CHECK(refused.status == 5);
   CHECK_THAT(refused.error, Contains("this VM can never start again from this backup"));
-  CHECK(base::Json::parse(refused.output).at("verdict") == "failed");
+  const auto failed = base::Json::parse(refused.output);
+  CHECK(failed.at("verdict") == "failed");
+  REQUIRE(failed.at("problems").size() == 1);
+  CHECK_THAT(failed.at("problems")[0].get<std::string>(),
+             StartsWith("there is no protection key of this VM"));
+  CHECK(failed.at("reason") == failed.at("error"));
   // Others need none.
   for (const char* state : {"empty", "gsp-by-id"}) {
     make({"vm", scene.host.path("export"), "--id", kId, "--name", "payroll", "--disk",
