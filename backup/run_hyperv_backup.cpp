@@ -6,6 +6,7 @@
 #include "backup/fresh_catalog.h"
 #include "backup/hyperv_snapshot.h"
 #include "backup/outcome.h"
+#include "vm/private_keys.h"
 
 namespace sealift::backup {
 
@@ -32,6 +33,7 @@ class HypervRun {
     ASSIGN_OR_RETURN(given_keys_, read_exported_keys(request_.keys));
     RETURN_IF_ERROR(given_keys_must_be_read());
     note_folders(folders);
+    note_private_keys(folders.is_inbox);
     for (const fs::path& folder : oldest_first(folders.finished)) {
       auto status = back_up_export(folder, folders.is_inbox);
       if (status) continue;
@@ -91,6 +93,22 @@ class HypervRun {
           folder_.string() +
           " can be looked into by every user of this host: an export holds all of a "
           "VM");
+    }
+  }
+
+  // Beside an export by hand, too: what lies beside one of an inbox lies in the inbox.
+  void note_private_keys(bool is_inbox) {
+    std::vector<fs::path> found = vm::private_keys_in(folder_);
+    if (!is_inbox)
+      std::ranges::copy(vm::private_keys_beside(folder_), std::back_inserter(found));
+    for (const fs::path& given : request_.keys) {
+      std::ranges::copy(vm::private_keys_in(given), std::back_inserter(found));
+    }
+    std::ranges::sort(found);
+    const auto twice = std::ranges::unique(found);
+    found.erase(twice.begin(), twice.end());
+    for (const fs::path& file : found) {
+      outcome_.warnings.push_back(file.string() + " " + vm::kPrivateKeyWords);
     }
   }
 

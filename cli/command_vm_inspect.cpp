@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "vm/hyperv_export.h"
+#include "vm/private_keys.h"
 
 namespace sealift::cli {
 
@@ -97,6 +98,22 @@ std::vector<std::string> remarks_on(const vm::HypervExport& found,
   return words;
 }
 
+// What should not be there at all.
+std::vector<vm::InspectedFile> private_keys(const fs::path& folder) {
+  std::vector<vm::InspectedFile> files;
+  const auto add = [&](const std::vector<fs::path>& found) {
+    for (const fs::path& path : found) {
+      files.emplace_back();
+      files.back().path = path;
+      files.back().type = "private-key";
+    }
+  };
+  add(vm::private_keys_in(folder));
+  const fs::path whole = fs::absolute(folder).lexically_normal();
+  add(vm::private_keys_beside(whole.has_filename() ? whole : whole.parent_path()));
+  return files;
+}
+
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
   const fs::path named = values.arguments().front();
   ASSIGN_OR_RETURN(const std::vector<fs::path> paths, choose(named));
@@ -120,6 +137,12 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
     const std::vector<std::string> remarks = remarks_on(found, file, keys);
     list.push_back(to_json(file, remarks));
     if (!session.wants_json()) print(session.output(), file, remarks);
+  }
+  const auto left = is_alone ? std::vector<vm::InspectedFile>() : private_keys(named);
+  for (const vm::InspectedFile& key : left) {
+    const std::vector<std::string> remarks{vm::kPrivateKeyWords};
+    list.push_back(to_json(key, remarks));
+    if (!session.wants_json()) print(session.output(), key, remarks);
   }
   if (session.wants_json()) session.answer(list);
   session.output().flush();

@@ -2,6 +2,8 @@
 // the exports are made by reads docs/format alone: tests/integration/hyperv_export.py.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/strict_json.h"
 #include "keyvault/protection_key.h"
 #include "tests/cli/command_line.h"
@@ -345,6 +347,48 @@ TEST_CASE("what is no key for a cluster is not wrapped for one", "[cli]") {
   CHECK_THAT(refused.error, Contains(words));
   CHECK_THAT(refused.error, Contains(file));
   CHECK_FALSE(fs::exists(scene.host.path("new.json")));
+}
+
+TEST_CASE("a private key that was left with an export is named", "[cli]") {
+  KeyScene scene;
+  scene.write(std::string("export/Keys/1/AES/") + kFile);
+  const std::string pem = scene.host.read("key-1.pem");
+  fs::create_directory(scene.host.path("stick"));
+  fs::rename(scene.host.path("export"), scene.host.path("stick/export"));
+  const auto back_up = [&] {
+    return scene.host.run({"backup", "--hyperv-export", scene.host.path("stick/export"),
+                           "--protection-key", scene.host.path("keys")});
+  };
+  scene.write("keys/other.json", "{}");
+  scene.write("keys/public.txt", scene.host.read("key-1.pub.pem"));
+  const Outcome clean = back_up();
+  CHECK(clean.status == 0);
+  CHECK_THAT(clean.error, !Contains("private key"));
+  std::string wide = "\xff\xfe";
+  for (const char c : pem) wide += std::string{c, '\0'};
+  const std::vector<std::string> left{scene.write("keys/b.json.txt", pem),
+                                      scene.write("stick/export/deep/er/a.txt", wide),
+                                      scene.write("stick/moc-1.pem", pem)};
+  scene.write("stick/other.txt", pem);
+  const Outcome taken = back_up();
+  CHECK(taken.status == 0);
+  const std::string inspect = scene.host.path("stick/export/");
+  const Outcome words = scene.host.run({"vm", "inspect", inspect});
+  const auto list =
+      base::Json::parse(scene.host.run({"vm", "inspect", "--json", inspect}).output);
+  for (const std::string& file : left) {
+    CAPTURE(file, taken.error, words.output);
+    CHECK_THAT(taken.error, Contains(file + " holds a private key"));
+    if (file == left.front()) continue;
+    CHECK_THAT(words.output,
+               Contains(file + ": private-key\n  !  holds a private key"));
+    CHECK(std::ranges::any_of(list, [&](const base::Json& one) {
+      return one.at("file") == file && one.at("type") == "private-key";
+    }));
+  }
+  CHECK_THAT(taken.error, !Contains("other.txt"));
+  const std::string secret = pem.substr(pem.size() / 2, 40);
+  CHECK_THAT(taken.error + words.output + list.dump(), !Contains(secret));
 }
 
 TEST_CASE("a wrong recovery key says which one is wanted", "[cli]") {
