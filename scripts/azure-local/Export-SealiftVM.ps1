@@ -50,7 +50,14 @@
 .PARAMETER Clean
     Removes those export folders of the inbox that sealift-stored.json, which Sealift writes after a
     verified backup, says are stored: it must name the SHA-256 of the sealift-export.json that lies there,
-    and a complete snapshot of every VM in it. Everything else is left, and named.
+    and for each repository (see -Repository) a complete snapshot of every VM in it. Everything else is
+    left, and named.
+
+.PARAMETER Repository
+    With -Clean: the ids of the repositories that must have stored an export before it is removed, as
+    "sealift repo show" prints them; blanks do not count. Without it: every repository that any
+    sealift-stored.json in the inbox names. Where several repositories take from one inbox, name them all:
+    one that has stored nothing there yet is not known otherwise, and would never get what is removed.
 
 .EXAMPLE
     .\Export-SealiftVM.ps1 -Name tvm-payroll-01 -Inbox \\backup\sealift-inbox -WrappingKeyPath .\moc-1.moc.pem
@@ -67,6 +74,11 @@
 
 .EXAMPLE
     .\Export-SealiftVM.ps1 -Clean -Inbox \\backup\sealift-inbox
+
+.EXAMPLE
+    .\Export-SealiftVM.ps1 -Clean -Inbox \\backup\sealift-inbox -Repository '1f3a09c2...', '77b0e4d1...'
+
+    Removes what both repositories have stored. Each id has 64 digits.
 #>
 [CmdletBinding(SupportsShouldProcess = $true, DefaultParameterSetName = 'Name')]
 param(
@@ -79,6 +91,9 @@ param(
 
     [Parameter(ParameterSetName = 'Clean')]
     [switch] $Clean,
+
+    [Parameter(ParameterSetName = 'Clean')]
+    [string[]] $Repository = @(),
 
     [string] $Inbox = '',
 
@@ -204,9 +219,46 @@ function Write-Export {
 
 # --- -Clean --------------------------------------------------------------------------------------------
 
+function ConvertTo-RepositoryId {
+    # As a person copies it from the sheet: in groups, of either case.
+    param([string] $Text)
+    ($Text -replace '\s', '').ToLowerInvariant()
+}
+
+function Get-StoredEntry {
+    # What each repository says of an export. Format 1 had no list: its members are those of one entry.
+    param([object] $Record)
+    $list = Get-SealiftValue -From $Record -Name 'repositories'
+    if ($null -eq $list) { $list = @($Record) }
+    foreach ($entry in @($list)) {
+        $id = [string] (Get-SealiftValue -From $entry -Name 'repository' -Default '')
+        if (-not $id) { continue }
+        [pscustomobject] @{
+            Repository = $id.ToLowerInvariant()
+            Snapshots  = @(Get-SealiftValue -From $entry -Name 'snapshots' -Default @())
+        }
+    }
+}
+
+function Get-SeenRepository {
+    # The ids that the inbox knows of, each once.
+    param([System.IO.DirectoryInfo[]] $Folders = @())
+    $seen = @{}
+    foreach ($folder in $Folders) {
+        $stored = [System.IO.Path]::Combine($folder.FullName, 'sealift-stored.json')
+        if (-not [System.IO.File]::Exists($stored)) { continue }
+        try {
+            foreach ($entry in @(Get-StoredEntry -Record (Read-SealiftJson -Path $stored -Known 1, 2))) { $seen[$entry.Repository] = $true }
+        }
+        # Its folder is left and named by Get-ReasonToKeep, which cannot read it either.
+        catch { Write-Verbose "$stored is passed over: $($_.Exception.Message)" }
+    }
+    @($seen.Keys | Sort-Object)
+}
+
 function Get-ReasonToKeep {
-    # Empty when the export is stored as it lies there.
-    param([System.IO.DirectoryInfo] $Folder)
+    # Empty when the export is stored as it lies there, in every one of the repositories.
+    param([System.IO.DirectoryInfo] $Folder, [string[]] $Repositories = @())
     $export = [System.IO.Path]::Combine($Folder.FullName, 'sealift-export.json')
     $stored = [System.IO.Path]::Combine($Folder.FullName, 'sealift-stored.json')
     if ($Folder.Name -notmatch '^[0-9]{8}T[0-9]{6}Z-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') { return 'it is not an export folder' }
@@ -217,19 +269,27 @@ function Get-ReasonToKeep {
     if (-not [System.IO.File]::Exists($stored)) { return 'Sealift has not stored it yet: it has no sealift-stored.json' }
     try {
         $exportJson = Read-SealiftJson -Path $export
-        $storedJson = Read-SealiftJson -Path $stored
+        $storedJson = Read-SealiftJson -Path $stored -Known 1, 2
         $hash = (Get-FileHash -LiteralPath $export -Algorithm SHA256).Hash
         if ([string] (Get-SealiftValue -From $storedJson -Name 'export_sha256' -Default '') -ne $hash) {
             return 'sealift-stored.json is about another sealift-export.json'
         }
-        $kept = @{}
-        foreach ($snapshot in @(Get-SealiftValue -From $storedJson -Name 'snapshots' -Default @())) {
-            if ($snapshot.verdict -eq 'complete') { $kept[(ConvertTo-SealiftId -Id $snapshot.vm_id)] = $true }
-        }
         $machines = @(Get-SealiftValue -From $exportJson -Name 'vms' -Default @())
         if ($machines.Count -eq 0) { return 'its sealift-export.json names no VM' }
-        foreach ($machine in $machines) {
-            if (-not $kept.ContainsKey((ConvertTo-SealiftId -Id $machine.id))) { return "no complete snapshot of VM $($machine.id) is stored" }
+        $entries = @(Get-StoredEntry -Record $storedJson)
+        if ($entries.Count -eq 0 -or @($Repositories).Count -eq 0) { return 'its sealift-stored.json names no repository' }
+        foreach ($id in @($Repositories)) {
+            $own = @($entries | Where-Object { $_.Repository -eq $id })
+            if ($own.Count -eq 0) { return "repository $id has not stored it yet" }
+            $kept = @{}
+            foreach ($snapshot in @($own[0].Snapshots)) {
+                if ($snapshot.verdict -eq 'complete') { $kept[(ConvertTo-SealiftId -Id $snapshot.vm_id)] = $true }
+            }
+            foreach ($machine in $machines) {
+                if (-not $kept.ContainsKey((ConvertTo-SealiftId -Id $machine.id))) {
+                    return "no complete snapshot of VM $($machine.id) is stored in repository $id"
+                }
+            }
         }
     }
     catch { return "it cannot be judged: $($_.Exception.Message)" }
@@ -264,6 +324,10 @@ elseif ($PSCmdlet.ParameterSetName -ne 'Clean' -and $WrappingKeyPath.Count -eq 0
     $wrong = Format-SealiftFailure -What 'no wrapping key was given' `
         -Next 'add -WrappingKeyPath with KEY.moc.pem of "sealift keyvault new-recovery-key --bits 2048"'
 }
+elseif (@($Repository | Where-Object { (ConvertTo-RepositoryId -Text $_) -notmatch '^[0-9a-f]{64}$' }).Count -gt 0) {
+    $wrong = Format-SealiftFailure -What 'the id of a repository has 64 hexadecimal digits' -Where "-Repository $($Repository -join ', ')" `
+        -Next 'give each id whole, as "sealift repo show" prints it'
+}
 if ($null -ne $wrong) {
     Write-Error -Message $wrong -ErrorAction Continue
     exit 2
@@ -272,8 +336,11 @@ $Inbox = Resolve-SealiftPath -Path $Inbox
 $failures = 0
 
 if ($PSCmdlet.ParameterSetName -eq 'Clean') {
-    foreach ($folder in @(Get-ChildItem -LiteralPath $Inbox -Directory -Force | Sort-Object -Property Name)) {
-        $reason = Get-ReasonToKeep -Folder $folder
+    $folders = @(Get-ChildItem -LiteralPath $Inbox -Directory -Force | Sort-Object -Property Name)
+    $repositories = @($Repository | ForEach-Object { ConvertTo-RepositoryId -Text $_ })
+    if ($repositories.Count -eq 0) { $repositories = @(Get-SeenRepository -Folders $folders) }
+    foreach ($folder in $folders) {
+        $reason = Get-ReasonToKeep -Folder $folder -Repositories $repositories
         if ($reason) {
             "left $($folder.FullName): $reason"
             continue

@@ -99,16 +99,16 @@ function Write-SealiftJson {
 }
 
 function Read-SealiftJson {
-    # Ends with an error unless the file is JSON of format 1.
-    param([Parameter(Mandatory = $true)] [string] $Path)
+    # Ends with an error unless the file is JSON of a format that is known here.
+    param([Parameter(Mandatory = $true)] [string] $Path, [int[]] $Known = @(1))
     try { $value = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($Path)) }
     catch {
         throw (Format-SealiftFailure -What 'a file is not the JSON that Sealift writes' -Where $Path `
                 -Cause $_.Exception.Message -Next 'copy the folder again from where it was written')
     }
     $format = Get-SealiftValue -From $value -Name 'format'
-    if ("$format" -ne '1') {
-        throw (Format-SealiftFailure -What "a file has format ""$format"", and only format 1 is known here" `
+    if (@($Known | ForEach-Object { "$_" }) -notcontains "$format") {
+        throw (Format-SealiftFailure -What "a file has format ""$format"", and only format $($Known -join ' and ') is known here" `
                 -Where $Path -Next 'use the scripts of the version of Sealift that wrote it')
     }
     $value

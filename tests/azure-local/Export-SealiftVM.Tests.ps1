@@ -26,13 +26,16 @@ BeforeAll {
         Invoke-Tested -Path $tested -Parameters (@{ Inbox = $inbox; Clean = $true } + $With)
     }
     function Get-ExportFolder { @(Get-ChildItem -LiteralPath $inbox -Directory -Force) }
+    $one = 'ab' * 32
+    $two = 'cd' * 32
     function Write-Stored {
         # What Sealift writes beside an export that it has stored and verified.
-        param([string] $Folder, [string] $Hash = '', [string[]] $Ids = @($payroll), [string] $Verdict = 'complete')
+        param([string] $Folder, [string] $Hash = '', [string[]] $Ids = @($payroll), [string] $Verdict = 'complete', [string[]] $In = @($one))
         if (-not $Hash) { $Hash = (Get-FileHash -LiteralPath "$Folder/sealift-export.json" -Algorithm SHA256).Hash.ToLowerInvariant() }
         $snapshots = @($Ids | ForEach-Object { '{"vm_id":"' + $_ + '","snapshot":"2a7f91c0","created":"2026-11-27T21:00:00Z","verdict":"' + $Verdict + '"}' })
+        $entries = @($In | ForEach-Object { '{"repository":"' + $_ + '","stored":"2026-11-27T21:10:00Z","snapshots":[' + ($snapshots -join ',') + ']}' })
         [System.IO.File]::WriteAllText("$Folder/sealift-stored.json",
-            '{"format":1,"repository":"ab","export_sha256":"' + $Hash + '","stored":"2026-11-27T21:10:00Z","snapshots":[' + ($snapshots -join ',') + ']}')
+            '{"format":2,"export_sha256":"' + $Hash + '","repositories":[' + ($entries -join ',') + ']}')
     }
 }
 
@@ -325,6 +328,48 @@ Describe 'Export-SealiftVM.ps1' {
         It 'leaves an export whose snapshot is not complete' {
             Write-Stored -Folder $folder -Verdict 'incomplete'
             (Invoke-Clean).Text | Should -Match 'no complete snapshot'
+            $folder | Should -Exist
+        }
+
+        It 'removes an export only when each repository that is named has stored it' {
+            Write-Stored -Folder $folder
+            $result = Invoke-Clean -With @{ Repository = @($one, $two) }
+            $result.Status | Should -Be 0
+            $result.Text | Should -Match "repository $two has not stored it yet"
+            $folder | Should -Exist
+            Write-Stored -Folder $folder -In @($one, $two)
+            $result = Invoke-Clean -With @{ Repository = @($one, ($two.ToUpperInvariant() -replace '(.{4})', '$1 ')) }
+            $result.Status | Should -Be 0 -Because $result.Text
+            $folder | Should -Not -Exist
+        }
+
+        It 'waits for every repository that the inbox knows of when none is named' {
+            $second = Join-Path -Path $inbox -ChildPath "20200101T000000Z-$web"
+            $null = New-Item -ItemType Directory -Path $second
+            [System.IO.File]::Copy("$folder/sealift-export.json", "$second/sealift-export.json")
+            Write-Stored -Folder $second -In @($two)
+            Write-Stored -Folder $folder
+            $result = Invoke-Clean
+            $result.Text | Should -Match "repository $two has not stored it yet"
+            $folder | Should -Exist
+            $second | Should -Exist
+        }
+
+        It 'reads the record that named one repository only' {
+            $hash = (Get-FileHash -LiteralPath "$folder/sealift-export.json" -Algorithm SHA256).Hash.ToLowerInvariant()
+            [System.IO.File]::WriteAllText("$folder/sealift-stored.json",
+                '{"format":1,"repository":"' + $one + '","export_sha256":"' + $hash + '","stored":"2026-11-27T21:10:00Z","snapshots":[' +
+                '{"vm_id":"' + $payroll + '","snapshot":"2a7f91c0","created":"2026-11-27T21:00:00Z","verdict":"complete"}]}')
+            $result = Invoke-Clean
+            $result.Status | Should -Be 0 -Because $result.Text
+            $folder | Should -Not -Exist
+        }
+
+        It 'refuses an id that is not whole' {
+            Write-Stored -Folder $folder
+            $result = Invoke-Clean -With @{ Repository = @('abab') }
+            $result.Status | Should -Be 2
+            $result.Text | Should -Match '64 hexadecimal digits'
             $folder | Should -Exist
         }
 

@@ -97,10 +97,58 @@ TEST_CASE("an inbox gives its finished exports, each once", "[backup]") {
   CHECK(found.stored == std::vector{scene.path("one")});
   // Another repository has not got it, and another export is not this one.
   CHECK(scene.find('b').value().finished.size() == 1);
+  REQUIRE(note_stored_export(outcome, {vm}, repository('b'), base::Timestamp(2)));
+  CHECK(scene.find('b').value().stored.size() == 1);
+  CHECK(scene.find('a').value().stored.size() == 1);
   base::Json changed = scene.document("one");
   changed["host"] = "NODE-2";
   scene.finish("one", changed);
   CHECK(scene.find().value().finished.size() == 1);
+}
+
+TEST_CASE("what is stored has an entry for each repository", "[backup]") {
+  const InboxScene scene;
+  scene.finish("one");
+  const fs::path folder = scene.path("one");
+  const fs::path file = folder / "sealift-stored.json";
+  VmOutcome vm;
+  vm.snapshot.vm_uuid = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
+  vm.snapshot.verdict = "complete";
+  const auto note = [&](char digit, std::int64_t time) {
+    const ExportOutcome outcome{folder, read_export_document(folder)->digest, {0}};
+    REQUIRE(
+        note_stored_export(outcome, {vm}, repository(digit), base::Timestamp(time)));
+    return base::Json::parse(base::as_text(base::read_file(file, 4096).value()));
+  };
+  const std::string digest = read_export_document(folder)->digest.hex();
+  // As it was written before.
+  scene.write("one/sealift-stored.json",
+              base::Json{{"format", 1},
+                         {"repository", std::string(64, 'c')},
+                         {"export_sha256", digest},
+                         {"stored", "2026-11-27T21:10:00Z"},
+                         {"snapshots", base::Json::array()}}
+                  .dump());
+  CHECK(is_stored(folder, repository('c')));
+  static_cast<void>(note('a', 1));
+  static_cast<void>(note('b', 2));
+  const base::Json json = note('a', 3);
+  CHECK(json.at("format") == 2);
+  CHECK(json.at("export_sha256") == digest);
+  REQUIRE(json.at("repositories").size() == 3);
+  CHECK(json.at("repositories")[0].at("repository") == std::string(64, 'c'));
+  CHECK(json.at("repositories")[1].at("repository") == std::string(64, 'b'));
+  CHECK(json.at("repositories")[2].at("stored") == "1970-01-01T00:00:03Z");
+  CHECK(json.at("repositories")[2].at("snapshots")[0].at("verdict") == "complete");
+  for (const char digit : {'a', 'b', 'c'}) CHECK(is_stored(folder, repository(digit)));
+  // Another export is stored nowhere, and what cannot be read counts for nothing.
+  base::Json changed = scene.document("one");
+  changed["host"] = "NODE-2";
+  scene.finish("one", changed);
+  CHECK_FALSE(is_stored(folder, repository('a')));
+  CHECK(note('b', 4).at("repositories").size() == 1);
+  scene.write("one/sealift-stored.json", "{");
+  CHECK(note('a', 5).at("repositories").size() == 1);
 }
 
 TEST_CASE("a folder above an inbox is neither an inbox nor an export", "[backup]") {

@@ -272,7 +272,7 @@ says 'an export without its last file is left alone' 'inbox/two is left alone'
 is 'the cluster is the one that exported' hq "$(json 'd["cluster"]')"
 says 'a folder for all eyes is named' 'can be looked into by every user'
 is 'what is stored is written down' "$(json 'd["id"]') $(sha256sum < "$INBOX/one/sealift-export.json" | cut -d' ' -f1)" \
-  "$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(d["snapshots"][0]["snapshot"], d["export_sha256"])' \
+  "$(python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(d["repositories"][0]["snapshots"][0]["snapshot"], d["export_sha256"])' \
     "$INBOX/one/sealift-stored.json")"
 inbox
 exits 4 'a second run has nothing to do, and the alarm is there again'
