@@ -39,21 +39,24 @@ base::Status parse_files(const base::Json& json, ExportDocument& document) {
   return base::Done{};
 }
 
-base::Status parse_inventory(const base::Json& json, ExportDocument& document) {
-  ASSIGN_OR_RETURN(const base::Json inventory, base::json_array(json, "inventory"));
-  for (const base::Json& entry : inventory) {
+base::Result<std::vector<InventoryVm>> parse_vms(const base::Json& json,
+                                                 const char* list,
+                                                 const char* key_member) {
+  ASSIGN_OR_RETURN(const base::Json entries, base::json_array(json, list));
+  std::vector<InventoryVm> vms;
+  for (const base::Json& entry : entries) {
     InventoryVm vm;
     ASSIGN_OR_RETURN(const std::string id, base::json_string(entry, "id"));
     ASSIGN_OR_RETURN(const base::Uuid uuid, base::Uuid::parse(id));
     vm.id = uuid.text();
     ASSIGN_OR_RETURN(vm.name, base::json_string(entry, "name"));
-    ASSIGN_OR_RETURN(vm.has_key, base::json_bool(entry, "has_key"));
+    ASSIGN_OR_RETURN(vm.has_key, base::json_bool(entry, key_member));
     ASSIGN_OR_RETURN(const std::string type,
                      base::json_string(entry, "guest_state_isolation_type"));
     vm.is_trusted_launch = type == "TrustedLaunch";
-    document.inventory.push_back(std::move(vm));
+    vms.push_back(std::move(vm));
   }
-  return base::Done{};
+  return vms;
 }
 
 base::Status parse(const base::Json& json, ExportDocument& document) {
@@ -72,7 +75,8 @@ base::Status parse(const base::Json& json, ExportDocument& document) {
     return base::Error(base::ErrorCode::kCorrupt, "a name has more than 255 bytes");
   }
   RETURN_IF_ERROR(base::Timestamp::parse_stored(document.created));
-  RETURN_IF_ERROR(parse_inventory(json, document));
+  ASSIGN_OR_RETURN(document.vms, parse_vms(json, "vms", "protection_key"));
+  ASSIGN_OR_RETURN(document.inventory, parse_vms(json, "inventory", "has_key"));
   return parse_files(json, document);
 }
 

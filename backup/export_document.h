@@ -22,7 +22,7 @@ struct InventoryVm {
   std::string id;  ///< Lower case.
   std::string name;
   bool is_trusted_launch = false;
-  bool has_key = false;  ///< In the cluster's key vault.
+  bool has_key = false;  ///< In the cluster's key vault; of one in `vms`, exported.
 };
 
 /// What an export says of itself and of its cluster.
@@ -38,7 +38,8 @@ struct ExportDocument {
   std::string host_build;
   std::string created;  ///< RFC 3339.
   std::vector<File> files;
-  std::vector<InventoryVm> inventory;
+  std::vector<InventoryVm> vms;        ///< Those that were exported.
+  std::vector<InventoryVm> inventory;  ///< All of the cluster.
 };
 
 /// errors  kNotFound: there is none.  kCorrupt: it is not as it should be.  kIo.

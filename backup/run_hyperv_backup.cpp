@@ -5,6 +5,7 @@
 #include "backup/export_inbox.h"
 #include "backup/fresh_catalog.h"
 #include "backup/hyperv_snapshot.h"
+#include "backup/inventory_check.h"
 #include "backup/outcome.h"
 #include "vm/private_keys.h"
 
@@ -43,7 +44,7 @@ class HypervRun {
       outcome.error = std::move(status).error();
       add(std::move(outcome));
     }
-    if (folders.is_inbox) note_inventories();
+    if (folders.is_inbox) note_inventories(folder_, environment_.catalog, outcome_);
     return std::move(outcome_);
   }
 
@@ -127,7 +128,8 @@ class HypervRun {
       ASSIGN_OR_RETURN(const ExportDocument document, read_export_document(folder));
       RETURN_IF_ERROR(check_export_files(folder, document, paths, stop_));
       take_over(document, scene);
-      is_all = note_other_files(folder, document, paths);
+      is_all = note_other_files(folder, document, paths) &&
+               note_said_vms(document, scene, outcome_);
       through_inbox.said = document.digest;
     }
     RETURN_IF_ERROR(name_given_keys(scene, is_inbox));
@@ -154,40 +156,6 @@ class HypervRun {
                                   "stored; the export is not marked as stored");
     }
     return is_none;
-  }
-
-  // Said at every run, whether an export is new or not.
-  void note_inventories() {
-    const auto found = read_documents(folder_);
-    if (!found) {
-      note_unread(found.error());
-      return;
-    }
-    for (const UnreadDocument& document : found->unread) note_unread(document.error);
-    for (const ExportDocument* document : found->inventories()) {
-      for (const InventoryVm& vm : document->inventory) {
-        if (vm.is_trusted_launch) note_listed(vm);
-      }
-    }
-  }
-
-  void note_listed(const InventoryVm& vm) {
-    const std::string name =
-        std::string(vm.name).append(" (").append(vm.id).append(")");
-    if (!vm.has_key) outcome_.without_key.push_back(name);
-    const auto snapshots = environment_.catalog.list(vm.id);
-    if (!snapshots || !snapshots->empty()) return;
-    outcome_.warnings.push_back(
-        name +
-        " is a Trusted Launch VM of the cluster, and no snapshot of it is in the "
-        "repository");
-  }
-
-  void note_unread(const base::Error& error) {
-    std::string words = "an inventory in the inbox cannot be read: " + error.what();
-    for (const base::Error::Place& place : error.places()) words += ", " + place.name;
-    outcome_.warnings.push_back(std::move(words));
-    outcome_.has_leftovers = true;
   }
 
   void take_over(const ExportDocument& document, ExportScene& scene) {

@@ -30,10 +30,10 @@ BeforeAll {
     $two = 'cd' * 32
     function Write-Stored {
         # What Sealift writes beside an export that it has stored and verified.
-        param([string] $Folder, [string] $Hash = '', [string[]] $Ids = @($payroll), [string] $Verdict = 'complete', [string[]] $In = @($one))
+        param([string] $Folder, [string] $Hash = '', [string[]] $Ids = @($payroll), [string] $Verdict = 'complete', [string[]] $StoredIn = @($one))
         if (-not $Hash) { $Hash = (Get-FileHash -LiteralPath "$Folder/sealift-export.json" -Algorithm SHA256).Hash.ToLowerInvariant() }
         $snapshots = @($Ids | ForEach-Object { '{"vm_id":"' + $_ + '","snapshot":"2a7f91c0","created":"2026-11-27T21:00:00Z","verdict":"' + $Verdict + '"}' })
-        $entries = @($In | ForEach-Object { '{"repository":"' + $_ + '","stored":"2026-11-27T21:10:00Z","snapshots":[' + ($snapshots -join ',') + ']}' })
+        $entries = @($StoredIn | ForEach-Object { '{"repository":"' + $_ + '","stored":"2026-11-27T21:10:00Z","snapshots":[' + ($snapshots -join ',') + ']}' })
         [System.IO.File]::WriteAllText("$Folder/sealift-stored.json",
             '{"format":2,"export_sha256":"' + $Hash + '","repositories":[' + ($entries -join ',') + ']}')
     }
@@ -337,7 +337,7 @@ Describe 'Export-SealiftVM.ps1' {
             $result.Status | Should -Be 0
             $result.Text | Should -Match "repository $two has not stored it yet"
             $folder | Should -Exist
-            Write-Stored -Folder $folder -In @($one, $two)
+            Write-Stored -Folder $folder -StoredIn @($one, $two)
             $result = Invoke-Clean -With @{ Repository = @($one, ($two.ToUpperInvariant() -replace '(.{4})', '$1 ')) }
             $result.Status | Should -Be 0 -Because $result.Text
             $folder | Should -Not -Exist
@@ -347,7 +347,7 @@ Describe 'Export-SealiftVM.ps1' {
             $second = Join-Path -Path $inbox -ChildPath "20200101T000000Z-$web"
             $null = New-Item -ItemType Directory -Path $second
             [System.IO.File]::Copy("$folder/sealift-export.json", "$second/sealift-export.json")
-            Write-Stored -Folder $second -In @($two)
+            Write-Stored -Folder $second -StoredIn @($two)
             Write-Stored -Folder $folder
             $result = Invoke-Clean
             $result.Text | Should -Match "repository $two has not stored it yet"

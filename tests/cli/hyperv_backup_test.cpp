@@ -75,7 +75,8 @@ class ExportScene {
   /// Writes what the script writes last, as made by `node`.
   void finish_export(const std::string& node,
                      const base::Json& inventory = base::Json::array(),
-                     const std::string& created = "2026-11-27T20:15:07Z") const {
+                     const std::string& created = "2026-11-27T20:15:07Z",
+                     const base::Json& vms = base::Json::array()) const {
     base::Json files = base::Json::array();
     for (const auto& entry : fs::recursive_directory_iterator(host.path("export"))) {
       const std::string path = fs::relative(entry.path(), host.path("export")).string();
@@ -90,7 +91,7 @@ class ExportScene {
                                                         {"host", node},
                                                         {"host_build", "26100"},
                                                         {"created", created},
-                                                        {"vms", base::Json::array()},
+                                                        {"vms", vms},
                                                         {"inventory", inventory},
                                                         {"files", files}}
                                                  .dump());
@@ -306,9 +307,54 @@ TEST_CASE("a VM of the inventory that was never stored is named", "[cli]") {
                       {listed(kId, "payroll"),
                        listed("1d3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a43", "forgotten")});
   const Outcome taken = scene.back_up();
-  CHECK(taken.status == 0);
+  CHECK(taken.status == 4);
   CHECK_THAT(taken.error, Contains("forgotten (1d3c2a64"));
   CHECK(taken.error.find("payroll (") == std::string::npos);
+}
+
+TEST_CASE("an export holds the VMs that it says, and no others", "[cli]") {
+  ExportScene scene;
+  scene.make_export("empty");
+  fs::remove_all(scene.host.path("keys"));
+  fs::create_directory(scene.host.path("keys"));
+  scene.host.write("keys/other.json", "{}");
+  const auto said = [](const char* id, const char* name, const char* key_member,
+                       bool has_key) {
+    return base::Json{{"id", id},
+                      {"name", name},
+                      {"guest_state_isolation_type", "TrustedLaunch"},
+                      {key_member, has_key}};
+  };
+  const auto list = [](std::vector<base::Json> vms) { return base::Json(vms); };
+  const base::Json inventory = list({said(kId, "payroll", "has_key", true)});
+  const std::string stored = scene.host.path("export/sealift-stored.json");
+  const auto back_up = [&](const base::Json& listed, const base::Json& vms) {
+    scene.finish_export("NODE-1", listed, "2026-11-27T20:15:07Z", vms);
+    fs::remove(stored);
+    return scene.back_up();
+  };
+  const base::Json keyless = said(kId, "payroll", "protection_key", false);
+  const Outcome good = back_up(inventory, list({keyless}));
+  CHECK(good.status == 0);
+  CHECK_THAT(good.error, !Contains("payroll ("));
+  CHECK(fs::exists(stored));
+  const Outcome without_key =
+      back_up(inventory, list({said(kId, "payroll", "protection_key", true)}));
+  CHECK(without_key.status == 4);
+  CHECK_THAT(without_key.error,
+             Contains("says its sealift-export.json, and no protection key of it"));
+  CHECK_FALSE(fs::exists(stored));
+  const Outcome without_files =
+      back_up(inventory, list({keyless, said("1d3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a43",
+                                             "gone", "protection_key", false)}));
+  CHECK(without_files.status == 4);
+  CHECK_THAT(without_files.error, Contains("gone (1d3c2a64"));
+  CHECK_THAT(without_files.error, Contains("and no configuration of it is there"));
+  CHECK_FALSE(fs::exists(stored));
+  const Outcome stranger = back_up(base::Json::array(), base::Json::array());
+  CHECK(stranger.status == 0);
+  CHECK_THAT(stranger.error,
+             Contains("the cluster's inventory there does not know it"));
 }
 
 TEST_CASE("an export is noted as stored once it was read back", "[cli]") {

@@ -233,9 +233,13 @@ def finish(options):
     files = [{"path": path.relative_to(options.folder).as_posix(), "size": path.stat().st_size,
               "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
              for path in sorted(options.folder.rglob("*")) if path.is_file() and not path.name.startswith("sealift-")]
+    names = {pathlib.PurePosixPath(file["path"]).name.lower() for file in files}
+    vms = [{"id": vm["id"], "name": vm["name"], "guest_state_isolation_type": "TrustedLaunch",
+            "protection_key": vm["id"].lower() + "_256.json" in names}
+           for vm in inventory if vm["id"].lower() + ".vmcx" in names]
     value = {"format": 1, "written_by": "Export-SealiftVM.ps1 1.0", "cluster": options.cluster, "host": "NODE-1",
              "host_build": "10.0.26100.32230", "created": "2026-11-27T20:15:07Z",
-             "vms": [], "inventory": inventory, "files": files}
+             "vms": vms, "inventory": inventory, "files": files}
     (options.folder / "sealift-export.json").write_text(json.dumps(value), encoding="utf-8")
 
 
