@@ -3,9 +3,10 @@
 #include <filesystem>
 
 #include "base/filesystem.h"
-#include "keyvault/protection_key.h"
+#include "keyvault/key_fit.h"
 #include "tests/keyvault/vectors.h"
 #include "tests/support/catch.h"
+#include "tests/support/hyperv_fixtures.h"
 
 namespace sealift::keyvault {
 namespace {
@@ -13,22 +14,20 @@ namespace {
 using base::ErrorCode;
 namespace fs = std::filesystem;
 
-const fs::path kFolder =
-    fs::path(SEALIFT_SOURCE_DIR).parent_path() / "shared/fixtures/moc-generated";
-const fs::path kExport = kFolder / "root/20250722192116";
-
-bool is_there() {
-  if (fs::exists(kFolder)) return true;
-  WARN("the generated MOC fixtures are not there: nothing was tested");
-  return false;
+const std::optional<fs::path>& found() {
+  static const auto folder = support::hyperv_fixtures("moc-generated");
+  return folder;
 }
+bool is_there() { return found().has_value(); }
+const fs::path& folder() { return found().value(); }
+fs::path exported() { return folder() / "root/20250722192116"; }
 
 base::Result<KeyJson> parse(const fs::path& path) {
   return parse_key_json(base::read_file(path, 1048576).value());
 }
 
 RecoveryKey identity() {
-  return RecoveryKey::load(kFolder / "private.pem", {}).value();
+  return RecoveryKey::load(folder() / "private.pem", {}).value();
 }
 
 // The key of VM 7fb16fe7-..., which keys.json of the .vmgs fixtures also names.
@@ -36,7 +35,7 @@ std::string vm_key() {
   const base::Json keys =
       base::parse_strict_json(
           vectors::read_text(
-              (kFolder.parent_path() / "vmgs-generated/keys.json").string()))
+              (folder().parent_path() / "vmgs-generated/keys.json").string()))
           .value();
   return vectors::text(keys.at("tvm-gspkey-identity"), "moc_key_hex");
 }
@@ -46,14 +45,17 @@ std::string vm_key() {
 TEST_CASE("every exported key of the fixtures opens", "[keyvault][fixture]") {
   if (!is_there()) return;
   std::size_t count = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(kExport)) {
+  for (const auto& entry : fs::recursive_directory_iterator(exported())) {
     if (entry.path().extension() != ".json") continue;
     CAPTURE(entry.path().string());
     const auto json = parse(entry.path());
     REQUIRE(json);
     const auto key = unwrap_protection_key(json.value(), identity());
     REQUIRE(key);
-    if (entry.path().parent_path().filename() == "AES") CHECK(key->key.size() == 32);
+    const ExpectedKey expected =
+        expected_key(entry.path().stem().string(), json.value());
+    CHECK(check_wrapped_key(json.value(), identity().recipient(), expected));
+    CHECK(check_opened_key(key->key, expected));
     ++count;
   }
   CHECK(count == 3);
@@ -64,7 +66,7 @@ TEST_CASE("the VM's key of the fixtures is the one its .vmgs names",
           "[keyvault][fixture]") {
   if (!is_there()) return;
   const auto json =
-      parse(kExport / "AES/7fb16fe7-00a0-476f-92b3-ccb98fd9525a_256.json");
+      parse(exported() / "AES/7fb16fe7-00a0-476f-92b3-ccb98fd9525a_256.json");
   const auto key = unwrap_protection_key(json.value(), identity());
   REQUIRE(key);
   CHECK(key->hash == OaepHash::kSha1);
@@ -74,7 +76,7 @@ TEST_CASE("the VM's key of the fixtures is the one its .vmgs names",
 TEST_CASE("every variant of the fixtures is tolerated", "[keyvault][fixture]") {
   if (!is_there()) return;
   std::size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(kFolder / "variants")) {
+  for (const auto& entry : fs::directory_iterator(folder() / "variants")) {
     CAPTURE(entry.path().string());
     const auto json = parse(entry.path());
     REQUIRE(json);
@@ -88,7 +90,7 @@ TEST_CASE("every variant of the fixtures is tolerated", "[keyvault][fixture]") {
 
 TEST_CASE("the SHA-256 variant of the fixtures is recognised", "[keyvault][fixture]") {
   if (!is_there()) return;
-  const auto json = parse(kFolder / "variants/oaep-sha256-same-enc_256.json");
+  const auto json = parse(folder() / "variants/oaep-sha256-same-enc_256.json");
   const auto key = unwrap_protection_key(json.value(), identity());
   REQUIRE(key);
   CHECK(key->hash == OaepHash::kSha256);
@@ -97,7 +99,7 @@ TEST_CASE("the SHA-256 variant of the fixtures is recognised", "[keyvault][fixtu
 TEST_CASE("every bad key JSON of the fixtures is refused", "[keyvault][fixture]") {
   if (!is_there()) return;
   const auto opens = [](const char* name) {
-    const auto json = parse(kFolder / "bad" / name);
+    const auto json = parse(folder() / "bad" / name);
     REQUIRE(json);
     const auto key = unwrap_protection_key(json.value(), identity());
     return key ? ErrorCode::kUsage : key.error().code();
@@ -108,15 +110,20 @@ TEST_CASE("every bad key JSON of the fixtures is refused", "[keyvault][fixture]"
   SECTION("a truncated key") {
     CHECK(opens("truncated-blob_256.json") == ErrorCode::kWrongKey);
   }
+  SECTION("a truncated key, by its length") {
+    const KeyJson json = parse(folder() / "bad/truncated-blob_256.json").value();
+    CHECK_FALSE(check_wrapped_key(json, wrapping_key_of(json).value(),
+                                  expected_key("truncated-blob_256", json)));
+  }
   SECTION("wrapped to another key") {
     CHECK(opens("wrapped-for-other-key_256.json") == ErrorCode::kWrongKey);
   }
   SECTION("no wrapping info") {
-    CHECK(parse(kFolder / "bad/no-wrapping-info_256.json").error().code() ==
+    CHECK(parse(folder() / "bad/no-wrapping-info_256.json").error().code() ==
           ErrorCode::kCorrupt);
   }
   SECTION("an unknown enc") {
-    CHECK(parse(kFolder / "bad/unknown-enc_256.json").error().code() ==
+    CHECK(parse(folder() / "bad/unknown-enc_256.json").error().code() ==
           ErrorCode::kUnsupported);
   }
 }
@@ -124,7 +131,7 @@ TEST_CASE("every bad key JSON of the fixtures is refused", "[keyvault][fixture]"
 TEST_CASE("the fixtures' public key, PKCS#1 with CRLF, is the private key's half",
           "[keyvault][fixture]") {
   if (!is_there()) return;
-  const auto pem = base::read_file(kFolder / "public.pem", 65536);
+  const auto pem = base::read_file(folder() / "public.pem", 65536);
   CHECK(Recipient::parse_pem(pem.value())->id() == identity().recipient().id());
 }
 
