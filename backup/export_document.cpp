@@ -80,6 +80,17 @@ base::Status parse(const base::Json& json, ExportDocument& document) {
   return parse_files(json, document);
 }
 
+base::Error malformed(const fs::path& path, const base::Error& why) {
+  std::string cause = why.what();
+  for (const base::Error::Place& place : why.places()) {
+    cause += std::string(", ").append(place.kind).append(" ").append(place.name);
+  }
+  return base::Error(base::ErrorCode::kCorrupt, "an export's document is malformed")
+      .because(cause)
+      .at("file", path.string())
+      .next("export the VM again");
+}
+
 base::Error not_what_it_was(const fs::path& path, const std::string& why) {
   return base::Error(base::ErrorCode::kRefused,
                      "a file is not what the export says of it")
@@ -111,14 +122,10 @@ base::Status check_file(const fs::path& path, const ExportDocument::File& said,
 
 base::Result<base::Json> read_document_json(const fs::path& path, base::Bytes* bytes) {
   ASSIGN_OR_RETURN(base::Bytes content, base::read_file(path, kDocumentLimit));
-  ASSIGN_OR_RETURN(const std::string text, keyvault::read_field_text(content));
-  auto json = base::parse_strict_json(text);
-  if (!json) {
-    return base::Error(base::ErrorCode::kCorrupt, "an export's document is malformed")
-        .because(json.error().what())
-        .at("file", path.string())
-        .next("export the VM again");
-  }
+  const auto text = keyvault::read_field_text(content);
+  auto json = text ? base::parse_strict_json(text.value())
+                   : base::Result<base::Json>(text.error());
+  if (!json) return malformed(path, json.error());
   if (bytes != nullptr) *bytes = std::move(content);
   return json;
 }
@@ -133,12 +140,11 @@ base::Result<ExportDocument> read_export_document(const fs::path& folder) {
   if (parsed) return document;
   const base::Error& error = parsed.error();
   if (error.code() == base::ErrorCode::kUnsupported) {
-    return base::Error(error).at("file", (folder / kExportDocument).string());
+    return base::Error(error)
+        .at("file", (folder / kExportDocument).string())
+        .next("install a newer sealift here; or export with the script of this one");
   }
-  return base::Error(base::ErrorCode::kCorrupt, "an export's document is malformed")
-      .because(error.what())
-      .at("file", (folder / kExportDocument).string())
-      .next("export the VM again");
+  return malformed(folder / kExportDocument, error);
 }
 
 base::Status check_export_files(const fs::path& folder, const ExportDocument& document,
@@ -152,7 +158,12 @@ base::Status check_export_files(const fs::path& folder, const ExportDocument& do
   }
   for (const fs::path& path : used) {
     if (named.contains(path)) continue;
-    return not_what_it_was(path, "the export does not name it");
+    return base::Error(base::ErrorCode::kRefused,
+                       "a file lies in the export that the script did not write")
+        .because("the export does not name it")
+        .at("file", path.string())
+        .next(
+            "take it out of the folder; if it belongs to the VM, export the VM again");
   }
   return base::Done{};
 }

@@ -61,13 +61,19 @@ std::string why_not(const ExportedKey& key,
     return "a wrapping key that was left in the key vault; remove it there "
            "(Remove-MocKey), it is in the way of a later import";
   }
-  if (key.refused) return base::one_line(*key.refused);
+  if (key.refused) {
+    std::string words = base::one_line(*key.refused);
+    for (const std::string& step : key.refused->next_steps()) words += "; " + step;
+    return words;
+  }
   if (!is_recipient(repository, key.wrapped_to)) {
     return "it is wrapped to " + key.wrapped_to.hex() +
-           ", no recipient of the repository";
+           ", no recipient of the repository; export it again, wrapped to one that "
+           "`sealift repo show` lists";
   }
   if (!base::Uuid::is_uuid(key.name) && key.name != kAttestationRootKey) {
-    return "its name does not say which VM it is for: VM-id_256.json";
+    return "its name does not say which VM it is for; name it as it was exported: "
+           "VM-id_256.json";
   }
   return {};
 }

@@ -72,10 +72,12 @@ class HypervRun {
       outcome_.warnings.push_back(folder.string() + " is stored already");
     }
     for (const fs::path& folder : folders.not_ours) {
-      outcome_.warnings.push_back(folder.string() +
-                                  " is left alone: it is no finished export, which has "
-                                  "sealift-export.json and no "
-                                  "sealift-export.unfinished");
+      outcome_.warnings.push_back(
+          folder.string() +
+          " is left alone: it is no finished export, which has "
+          "sealift-export.json and no "
+          "sealift-export.unfinished; one that was made by hand "
+          "is taken when it is named itself");
     }
     for (const fs::path& folder : folders.broken_off) {
       outcome_.warnings.push_back(folder.string() +
@@ -85,15 +87,18 @@ class HypervRun {
       outcome_.has_leftovers = true;
     }
     if (folders.finished.empty() && folders.stored.empty()) {
-      outcome_.warnings.push_back("no finished export is in " + folder_.string());
+      outcome_.warnings.push_back("no finished export is in " + folder_.string() +
+                                  ": did Export-SealiftVM.ps1 run, and is the right "
+                                  "share mounted?");
       outcome_.has_leftovers = true;
     }
     struct stat found {};
     if (::stat(folder_.c_str(), &found) == 0 && (found.st_mode & S_IRWXO) != 0) {
       outcome_.warnings.push_back(
           folder_.string() +
-          " can be looked into by every user of this host: an export holds all of a "
-          "VM");
+          " can be looked into by every user of this host, and an export holds all of "
+          "a "
+          "VM: take their rights away (chmod o= FOLDER, or the share's mount options)");
     }
   }
 
@@ -153,7 +158,9 @@ class HypervRun {
       is_none = false;
       outcome_.warnings.push_back(path.string() +
                                   " is no file of a VM that Sealift knows, and is not "
-                                  "stored; the export is not marked as stored");
+                                  "stored; the export is not marked as stored: keep "
+                                  "the file elsewhere, take it out of the VM's folder "
+                                  "and export the VM again");
     }
     return is_none;
   }
@@ -181,7 +188,9 @@ class HypervRun {
     }
     for (const std::size_t at : scene.found.unclaimed) {
       outcome_.warnings.push_back(scene.found.files[at].path.string() +
-                                  " belongs to no VM here and is not stored");
+                                  " belongs to no VM here and is not stored: if it is "
+                                  "one's, its .vmcx is missing here or does not name "
+                                  "it");
     }
     scene.keys = read_keys_in_export(keys);
     scene.keys.insert(scene.keys.end(), given_keys_.begin(), given_keys_.end());

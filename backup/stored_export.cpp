@@ -89,8 +89,13 @@ base::Status note_stored_export(const ExportOutcome& outcome,
     const base::Json json{
         {"format", kFormat}, {kExportDigest, digest}, {kRepositories, entries}};
     const std::string text = json.dump(2) + "\n";
-    RETURN_IF_ERROR(base::real_filesystem().replace(outcome.folder / kStored,
-                                                    base::as_bytes(text), kMode));
+    auto written = base::real_filesystem().replace(outcome.folder / kStored,
+                                                   base::as_bytes(text), kMode);
+    if (!written) {
+      return std::move(written).error().next(
+          "the snapshots are stored; let this host write into the inbox, or it stores "
+          "the export again at every run");
+    }
     if (has_own(read_entries(outcome.folder, digest))) return base::Done{};
   }
   return base::Error(base::ErrorCode::kBusy,

@@ -147,7 +147,7 @@ base::Result<ExitStatus> run_inspect(const Session& session, const Values& value
                           : inspect_key_json(session, file, text.view());
   if (!inspected) {
     base::Error error = std::move(inspected).error().at("file", file);
-    if (error.code() == base::ErrorCode::kCorrupt) {
+    if (error.code() == base::ErrorCode::kCorrupt && error.next_steps().empty()) {
       error.next("name a protection-key.json, an Export-MocKey file, or a PEM file");
     }
     return error;

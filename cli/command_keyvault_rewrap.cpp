@@ -69,7 +69,13 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
                                               keyvault::SecretFilePlace::kRegular));
   ASSIGN_OR_RETURN(const keyvault::RecoveryKey identity, load_identity(session));
   auto rewrapped = rewrap(file, text.view(), identity, target, name);
-  if (!rewrapped) return std::move(rewrapped).error().at("file", file);
+  if (!rewrapped) {
+    base::Error error = std::move(rewrapped).error().at("file", file);
+    if (error.code() == base::ErrorCode::kCorrupt && error.next_steps().empty()) {
+      error.next("name a protection-key.json, or a file that Export-MocKey wrote");
+    }
+    return error;
+  }
   RETURN_IF_ERROR(write_new_file(*out, base::as_bytes(rewrapped->json), kPublicMode));
   const char* const hash = keyvault::name_of(rewrapped->hash);
   if (session.wants_json()) {

@@ -51,7 +51,9 @@ base::Result<ExitStatus> back_up_exports(const Session& session,
   for (const std::string& vm : outcome->without_key) {
     session.warn(base::printable(vm) +
                  " is a Trusted Launch VM without a key in its cluster's key vault: it "
-                 "could not be started again elsewhere");
+                 "could not be started again elsewhere; if it was never started, start "
+                 "it once, else find its key in an earlier backup before it is shut "
+                 "down");
   }
   std::optional<base::Error> failure;
   for (const backup::ExportOutcome& exported : outcome->exports) {
