@@ -4,6 +4,7 @@
 #include <set>
 
 #include "archive/component_attribute.h"
+#include "archive/restored_names.h"
 #include "backup/hyperv_verdict.h"
 #include "vm/hyperv_attributes.h"
 
@@ -16,14 +17,6 @@ namespace fs = std::filesystem;
 constexpr const char* kNeverAgain =
     "there is no protection key of this VM: this VM can never start again from this "
     "backup";
-
-// What a restore puts at the top of its folder, beside the VM's files.
-bool is_name_of_ours(const std::string& path) {
-  const std::string top = vm::lower_case(path.substr(0, path.find('/')));
-  return top == "runbook.md" || top == "protection-keys" ||
-         top == "sealift-restore.json" ||
-         (top.starts_with("protection-key.") && top.ends_with("json"));
-}
 
 /// Says all that is missing or contradicts itself at once.
 class ExportCheck {
@@ -145,7 +138,7 @@ class ExportCheck {
       if (!archive::is_export_path(path) || base::printable(path) != path) {
         reasons_.push_back(base::printable(path) +
                            ": its name has characters that are not kept; rename it");
-      } else if (is_name_of_ours(path)) {
+      } else if (archive::is_restored_name(path.substr(0, path.find('/')))) {
         reasons_.push_back(path +
                            ": a restore writes a file of its own under the first of "
                            "these names; rename it");

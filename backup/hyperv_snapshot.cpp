@@ -106,17 +106,15 @@ class HypervSnapshotTaker {
       taken_.warnings.push_back(remark.file.filename().string() + ": " + remark.words);
     }
     std::ranges::copy(keys.warnings, std::back_inserter(taken_.warnings));
-    const vm::Vmgs* const state = guest_state_of(scene_.found, vm_);
-    if (state == nullptr) return;
-    const std::string word = protection_word(*state);
-    if (word == "none") {
+    const vm::GuestStateProtection protection = own_protection(scene_.found, vm_);
+    if (protection == vm::GuestStateProtection::kNone) {
       taken_.warnings.emplace_back(
           "the guest state is not encrypted: whoever reads the export has the vTPM");
-    } else if (word == "GspById") {
+    } else if (protection == vm::GuestStateProtection::kGspById) {
       taken_.warnings.emplace_back(
           "the guest state is bound to a seed of its host (GspById): on another "
           "cluster the vTPM does not open, whatever key is imported");
-    } else if (word == "unknown") {
+    } else if (protection == vm::GuestStateProtection::kUnknown) {
       taken_.warnings.emplace_back(
           "the guest state is encrypted, and nothing in it says with what");
     }
@@ -129,15 +127,26 @@ class HypervSnapshotTaker {
     if (const auto* disk = std::get_if<vm::Vhdx>(&file.content)) {
       attributes[vm::kDataWriteId] = disk->data_write_id.text();
       if (disk->parent) attributes[vm::kParentLinkage] = disk->parent->linkage.text();
+      if (const auto drive = drive_of(file)) {
+        attributes[vm::kDrive] = std::to_string(*drive);
+      }
       attributes[vm::kBytesKept] = keeps_every_byte(*disk) ? "every" : "referenced";
     } else if (const auto* state = std::get_if<vm::Vmgs>(&file.content)) {
-      attributes[vm::kProtection] = protection_word(*state);
+      attributes[vm::kProtection] = vm::word_for(vm::protection_of(*state));
     } else if (const auto* saved = std::get_if<vm::SavedState>(&file.content)) {
       attributes[vm::kSavedMemory] = saved->has_memory ? "yes" : "no";
     }
     attributes[vm::kExportRole] =
         is_of_vm(file) ? vm::kRoleOfVm : vm::kRoleOfCheckpoint;
     return attributes;
+  }
+
+  // From 1, in the order of the VM's configuration.
+  std::optional<std::size_t> drive_of(const vm::InspectedFile& disk) const {
+    for (std::size_t place = 0; place < vm_.drives.size(); ++place) {
+      if (file(vm_.drives[place]).path == disk.path) return place + 1;
+    }
+    return std::nullopt;
   }
 
   // Of a state that is what the VM names: the folder alone says too little.
@@ -212,7 +221,9 @@ class HypervSnapshotTaker {
       ASSIGN_OR_RETURN(const archive::TreeView tree, earlier.reader->view(disk));
       ASSIGN_OR_RETURN(const std::unique_ptr<archive::ComponentWriter> component,
                        writer.continue_disk(name, tree));
-      RETURN_IF_ERROR(component->finish(disk.attributes));
+      auto attributes = disk.attributes;
+      attributes.erase(vm::kDrive);  // A disk of the export hangs on it now.
+      RETURN_IF_ERROR(component->finish(std::move(attributes)));
       continued_.push_back(name);
     }
     return base::Done{};

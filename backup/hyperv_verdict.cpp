@@ -6,29 +6,33 @@ namespace sealift::backup {
 
 namespace {
 
+using vm::GuestStateProtection;
+
 constexpr const char* kNotProvable =
     "not provable off the cluster: that the protection key opens the guest state";
 constexpr const char* kBoundToHost =
     "the guest state is bound to a seed of its host (GspById), which no key vault "
     "holds: on another cluster the vTPM does not open";
 
-archive::Verdict guest_state_verdict(const vm::Vmgs* state) {
-  if (state == nullptr) {
-    return {"guest-state", "absent", "the VM's configuration names none"};
+archive::Verdict guest_state_verdict(GuestStateProtection protection) {
+  constexpr const char* kWhat = "guest-state";
+  const std::string encrypted = "proven: structure; encrypted, protected by ";
+  switch (protection) {
+    case GuestStateProtection::kAbsent:
+      return {kWhat, "absent", "the VM's configuration names none"};
+    case GuestStateProtection::kEmpty:
+      return {kWhat, "complete", "empty: the VM was never started"};
+    case GuestStateProtection::kNone:
+      return {kWhat, "complete",
+              "proven: structure; not encrypted: whoever has the file has the vTPM"};
+    case GuestStateProtection::kGspById:
+      return {kWhat, "complete", kBoundToHost};
+    case GuestStateProtection::kGspKey:
+      return {kWhat, "complete", encrypted + "the cluster's key vault (GspKey)"};
+    case GuestStateProtection::kUnknown:
+      break;
   }
-  const std::string word = protection_word(*state);
-  if (word == "empty") {
-    return {"guest-state", "complete", "empty: the VM was never started"};
-  }
-  if (word == "none") {
-    return {"guest-state", "complete",
-            "proven: structure; not encrypted: whoever has the file has the vTPM"};
-  }
-  if (word == "GspById") return {"guest-state", "complete", kBoundToHost};
-  return {"guest-state", "complete",
-          "proven: structure; encrypted, protected by " +
-              std::string(word == "GspKey" ? "the cluster's key vault (GspKey)"
-                                           : "something that the file does not name")};
+  return {kWhat, "complete", encrypted + "something that the file does not name"};
 }
 
 archive::Verdict key_verdict(bool is_needed, const ChosenKeys& keys) {
@@ -63,48 +67,33 @@ archive::Verdict file_verdict(const vm::InspectedFile& file, const std::string& 
 
 }  // namespace
 
-std::string protection_word(const vm::Vmgs& state) {
-  if (state.is_empty) return "empty";
-  switch (state.protection) {
-    case vm::VmgsProtection::kNone:
-      return "none";
-    case vm::VmgsProtection::kGspKey:
-      return "GspKey";
-    case vm::VmgsProtection::kGspById:
-      return "GspById";
-    default:
-      return "unknown";
-  }
+GuestStateProtection own_protection(const vm::HypervExport& found,
+                                    const vm::HypervVm& vm) {
+  const auto* const state =
+      vm.guest_state ? std::get_if<vm::Vmgs>(&found.files[*vm.guest_state].content)
+                     : nullptr;
+  return state == nullptr ? GuestStateProtection::kAbsent : vm::protection_of(*state);
 }
 
-const vm::Vmgs* guest_state_of(const vm::HypervExport& found, const vm::HypervVm& vm) {
-  return vm.guest_state ? std::get_if<vm::Vmgs>(&found.files[*vm.guest_state].content)
-                        : nullptr;
-}
-
-bool needs_key(const vm::Vmgs* state) {
-  if (state == nullptr) return false;
-  const std::string word = protection_word(*state);
-  return word == "GspKey" || word == "unknown";
+bool needs_key(const vm::InspectedFile& file) {
+  const auto* const state = std::get_if<vm::Vmgs>(&file.content);
+  return state != nullptr && vm::needs_key(vm::protection_of(*state));
 }
 
 bool needs_key(const vm::HypervExport& found, const vm::HypervVm& vm) {
-  return std::ranges::any_of(vm.files, [&](std::size_t at) {
-    return needs_key(std::get_if<vm::Vmgs>(&found.files[at].content));
-  });
+  return std::ranges::any_of(
+      vm.files, [&](std::size_t at) { return needs_key(found.files[at]); });
 }
 
 std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
                                            const vm::HypervVm& vm,
                                            const std::vector<std::string>& names,
                                            const ChosenKeys& keys) {
-  const vm::Vmgs* const state = guest_state_of(found, vm);
+  const GuestStateProtection protection = own_protection(found, vm);
   const bool is_key_needed = needs_key(found, vm);
   archive::Verdict whole{"", "complete", ""};
   if (is_key_needed) whole.reason = kNotProvable;
-  if (state != nullptr && protection_word(*state) == "GspById") {
-    whole.reason = kBoundToHost;
-  }
+  if (protection == GuestStateProtection::kGspById) whole.reason = kBoundToHost;
   std::vector<archive::Verdict> verdicts{whole};
   for (std::size_t i = 0; i < vm.files.size(); ++i) {
     const vm::InspectedFile& file = found.files[vm.files[i]];
@@ -112,7 +101,7 @@ std::vector<archive::Verdict> judge_export(const vm::HypervExport& found,
     verdicts.push_back(file_verdict(file, names[i]));
   }
   verdicts.push_back({"firmware-vars", "absent", "they lie in the guest state"});
-  verdicts.push_back(guest_state_verdict(state));
+  verdicts.push_back(guest_state_verdict(protection));
   verdicts.push_back(key_verdict(is_key_needed, keys));
   return verdicts;
 }

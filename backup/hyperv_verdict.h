@@ -6,19 +6,19 @@
 
 #include "archive/manifest.h"
 #include "backup/exported_keys.h"
+#include "vm/guest_state_protection.h"
 #include "vm/hyperv_export.h"
 
 namespace sealift::backup {
 
-/// "none", "GspKey", "GspById", "empty", "unknown": kProtection of a guest state.
-std::string protection_word(const vm::Vmgs& state);
+/// What protects the VM's guest state, not a checkpoint's.
+vm::GuestStateProtection own_protection(const vm::HypervExport& found,
+                                        const vm::HypervVm& vm);
 
-/// Null: the VM has none.
-const vm::Vmgs* guest_state_of(const vm::HypervExport& found, const vm::HypervVm& vm);
-
-/// Whether the VM can never start again without its protection key.
-bool needs_key(const vm::Vmgs* state);
-/// The same of the VM or a checkpoint of it.
+/// Whether the file is a guest state that may never open again without its VM's
+/// protection key.
+bool needs_key(const vm::InspectedFile& file);
+/// The same of the guest states of the VM and its checkpoints.
 bool needs_key(const vm::HypervExport& found, const vm::HypervVm& vm);
 
 /// One verdict for the whole, first, then one per component.

@@ -3,6 +3,7 @@
 #include <array>
 #include <set>
 
+#include "archive/restored_names.h"
 #include "base/byte_count.h"
 #include "cli/commands.h"
 #include "cli/key_identity.h"
@@ -297,8 +298,9 @@ base::Result<ExitStatus> restore_to_folder(const Session& session, const Values&
         "target's wrapping key make them fit to be imported, with a runbook");
   }
   if (wrapping.target) {
-    session.say("read " + base::printable(folder) +
-                "/RUNBOOK.md before anything is started on the target");
+    session.say("read " + base::printable(folder) + "/" +
+                std::string(archive::kRunbook) +
+                " before anything is started on the target");
   }
   return ExitStatus::kDone;
 }

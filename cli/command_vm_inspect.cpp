@@ -65,12 +65,10 @@ std::vector<backup::ExportedKey> keys_in(const vm::HypervExport& found) {
   return backup::read_keys_in_export(files);
 }
 
-bool lacks_its_key(const vm::HypervExport& found, const vm::HypervVm& vm,
-                   const std::vector<backup::ExportedKey>& keys) {
-  return backup::needs_key(backup::guest_state_of(found, vm)) &&
-         std::ranges::none_of(keys, [&](const backup::ExportedKey& key) {
-           return !key.refused && backup::is_key_of(key, vm.id);
-         });
+bool has_key_of(const vm::HypervVm& vm, const std::vector<backup::ExportedKey>& keys) {
+  return std::ranges::any_of(keys, [&](const backup::ExportedKey& key) {
+    return !key.refused && backup::is_key_of(key, vm.id);
+  });
 }
 
 // What is odd about a file in the light of the others; one alone has none.
@@ -79,10 +77,10 @@ std::vector<std::string> remarks_on(const vm::HypervExport& found,
                                     const std::vector<backup::ExportedKey>& keys) {
   std::vector<std::string> words;
   for (const vm::HypervVm& vm : found.vms) {
-    const bool is_its_state =
-        vm.guest_state && found.files[*vm.guest_state].path == file.path;
-    if (is_its_state && lacks_its_key(found, vm, keys)) {
-      words.emplace_back("no protection key of it is here");
+    const bool is_its = std::ranges::any_of(
+        vm.files, [&](std::size_t at) { return found.files[at].path == file.path; });
+    if (is_its && backup::needs_key(file) && !has_key_of(vm, keys)) {
+      words.push_back("no protection key of its VM is here, " + vm.id);
     }
     for (const auto& list : {vm.blockers, vm.remarks}) {
       for (const vm::HypervRemark& remark : list) {

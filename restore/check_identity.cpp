@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lower_case.h"
 #include "restore/checks.h"
 #include "restore/plan.h"
 
@@ -9,16 +10,9 @@ namespace sealift::restore {
 
 namespace {
 
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
 bool has_mac(const vm::KnownVm& known, const std::string& mac) {
   return std::ranges::any_of(known.mac_addresses, [&](const std::string& other) {
-    return lower_case(other) == lower_case(mac);
+    return base::lower_case(other) == base::lower_case(mac);
   });
 }
 

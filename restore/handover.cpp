@@ -4,6 +4,7 @@
 #include <set>
 
 #include "archive/component_attribute.h"
+#include "archive/restored_names.h"
 #include "keyvault/digest.h"
 #include "keyvault/protection_key.h"
 #include "restore/runbook_plan.h"
@@ -30,14 +31,6 @@ std::string folder_name(base::Timestamp time) {
 std::string fact(const std::map<std::string, std::string>& facts, const char* name) {
   const auto found = facts.find(name);
   return found == facts.end() ? std::string() : found->second;
-}
-
-GuestStateProtection protection_of(const std::string& word) {
-  if (word == "empty") return GuestStateProtection::kEmpty;
-  if (word == "none") return GuestStateProtection::kNone;
-  if (word == "GspKey") return GuestStateProtection::kGspKey;
-  if (word == "GspById") return GuestStateProtection::kGspById;
-  return GuestStateProtection::kUnknown;
 }
 
 std::vector<std::string> split_names(std::string_view names) {
@@ -75,6 +68,7 @@ class HandoverMaker {
       facts_.source_host = manifest_.host;
     }
     facts_.host_build = fact(manifest_.versions, "windows");
+    facts_.disks = drive_disks(manifest_);
     facts_.guest_state = GuestStateProtection::kAbsent;
     facts_.recovery_key_id = target.identity.key->recipient().id().hex();
     facts_.wrapping_key_name = target.key_name;
@@ -87,18 +81,18 @@ class HandoverMaker {
     RETURN_IF_ERROR(must_have_own_name());
     RETURN_IF_ERROR(wrap_keys());
     base::Json said = record();
-    files_.push_back({"RUNBOOK.md", write_runbook(facts_)});
+    files_.push_back({std::string(archive::kRunbook), write_runbook(facts_)});
     return Handover{std::move(files_), std::move(said)};
   }
 
  private:
   void note(const archive::Component& component) {
     const std::string path = archive::attribute_of(component, archive::kExportPath);
-    if (component.kind == "disk") facts_.disks.push_back(path);
-    if (archive::attribute_of(component, vm::kExportRole) != vm::kRoleOfVm) return;
-    if (component.kind == "guest-state") {
+    if (archive::attribute_of(component, vm::kExportRole) != vm::kRoleOfVm) {
+      note_checkpoint(component);
+    } else if (component.kind == "guest-state") {
       guest_state_ = archive::attribute_of(component, vm::kProtection);
-      facts_.guest_state = protection_of(guest_state_);
+      facts_.guest_state = vm::protection_called(guest_state_);
     } else if (component.kind == "runtime-state") {
       facts_.has_saved_memory =
           facts_.has_saved_memory ||
@@ -109,6 +103,13 @@ class HandoverMaker {
       facts_.left_wrapping_keys =
           split_names(archive::attribute_of(component, vm::kOtherKeys));
     }
+  }
+
+  void note_checkpoint(const archive::Component& component) {
+    if (component.kind != "guest-state") return;
+    const auto protection =
+        vm::protection_called(archive::attribute_of(component, vm::kProtection));
+    if (vm::needs_key(protection)) facts_.checkpoint_needs_key = true;
   }
 
   // An import of a key named like the wrapping key hangs, and so does one beside a key
@@ -163,8 +164,8 @@ class HandoverMaker {
     key.type = is_vm_key ? "AES" : "RSA";
     key.size = is_vm_key ? kVmKeyBits : kRootKeyBits;
     key.member = entry.member;
-    key.path = "protection-keys/" + time_ + "/" + key.type + "/" + key.name + "_" +
-               std::to_string(key.size) + ".json";
+    key.path = std::string(archive::kRestoredKeys) + "/" + time_ + "/" + key.type +
+               "/" + key.name + "_" + std::to_string(key.size) + ".json";
     if (!archive::is_export_path(key.path)) {
       return base::Error(base::ErrorCode::kCorrupt, "a key's name cannot be a file's")
           .at("key", key.name);
@@ -188,9 +189,8 @@ class HandoverMaker {
                     {"keys", base::Json::array()},
                     {"files", base::Json::array()}};
     // Import-SealiftVM.ps1 imports what stands here.
-    const bool opens_by_key =
-        guest_state_ != "empty" && guest_state_ != "none" && guest_state_ != "GspById";
-    for (std::size_t at = 0; opens_by_key && at < facts_.keys.size(); ++at) {
+    const std::size_t imported = needs_key(facts_) ? facts_.keys.size() : 0;
+    for (std::size_t at = 0; at < imported; ++at) {
       const RunbookKey& key = facts_.keys[at];
       json["keys"].push_back(
           {{"path", key.path},
@@ -211,7 +211,8 @@ class HandoverMaker {
   const archive::Manifest& manifest_;
   const WrapTarget& target_;
   std::string time_;
-  std::string guest_state_ = "absent";  // As the attribute has it.
+  // As the attribute has it: of a word that is not known here the script says so.
+  std::string guest_state_ = vm::word_for(GuestStateProtection::kAbsent);
   RunbookFacts facts_;
   std::vector<HandoverFile> files_;  // One for each of facts_.keys comes first.
 };

@@ -16,17 +16,13 @@ struct HandoverFile {
   std::string text;
 };
 
-/// What scripts/azure-local/Import-SealiftVM.ps1 reads. Written last: a folder that has
-/// it is whole.
-constexpr const char* kRestoreRecord = "sealift-restore.json";
-
 struct Handover {
   std::vector<HandoverFile> files;
   base::Json record;  ///< Without the sums of the VM's files.
 };
 
 /// The VM's keys, wrapped to the target, where Import-TVMKeys of TvmBackupUtils looks
-/// for them; RUNBOOK.md; and the record.
+/// for them; the runbook; and archive::kRestoreRecord.
 ///
 /// errors  kRefused: the VM is not Hyper-V's, or a key of the source is named like the
 ///         wrapping key.  kWrongKey: target.identity opens no key of the VM.

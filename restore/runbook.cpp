@@ -64,6 +64,10 @@ Part part_of(Step step) {
 
 }  // namespace runbook
 
+bool needs_key(const RunbookFacts& facts) {
+  return vm::needs_key(facts.guest_state) || facts.checkpoint_needs_key;
+}
+
 std::string write_runbook(const RunbookFacts& facts) {
   const runbook::Plan plan = runbook::plan_for(facts);
   runbook::Page page;

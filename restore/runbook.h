@@ -6,18 +6,12 @@
 #include <vector>
 
 #include "base/timestamp.h"
+#include "restore/drive_disks.h"
+#include "vm/guest_state_protection.h"
 
 namespace sealift::restore {
 
-/// What protects a VM's guest state, as its .vmgs says.
-enum class GuestStateProtection {
-  kAbsent,   ///< There is no .vmgs.
-  kEmpty,    ///< The VM was never started: nothing is in it yet.
-  kNone,     ///< It is not encrypted.
-  kGspKey,   ///< By a seed that the cluster's key, named after the VM, protects.
-  kGspById,  ///< By a seed of the source host: no key of a key vault opens it.
-  kUnknown,  ///< Encrypted, and neither of the two.
-};
+using vm::GuestStateProtection;
 
 /// One key of the source's key vault as the snapshot has it.
 struct RunbookKey {
@@ -40,10 +34,11 @@ struct RunbookFacts {
   std::optional<base::Timestamp> exported;  ///< None: not recorded.
   std::string source_cluster;  ///< Empty: not recorded, and so is the host.
   std::string source_host;
-  std::string host_build;          ///< Empty: not recorded.
-  std::string configuration;       ///< The .vmcx, below the folder.
-  std::vector<std::string> disks;  ///< Below the folder.
+  std::string host_build;     ///< Empty: not recorded.
+  std::string configuration;  ///< The .vmcx, below the folder.
+  DriveDisks disks;
   GuestStateProtection guest_state = GuestStateProtection::kUnknown;
+  bool checkpoint_needs_key = false;  ///< The guest state of one at least does.
   bool has_saved_memory = false;
   std::string bios_id;  ///< Empty: not recorded.
   std::vector<RunbookKey> keys;
@@ -54,6 +49,9 @@ struct RunbookFacts {
   std::string wrapping_key_id;    ///< SHA-256 of its SPKI, hex.
   std::string target_cluster;     ///< Empty: not said.
 };
+
+/// Whether the VM's key is to be imported, for its guest state or a checkpoint's.
+bool needs_key(const RunbookFacts& facts);
 
 /// The page, as Markdown. What stands in a command is quoted for PowerShell; what
 /// stands in text is printable, forms no Markdown, and cannot leave its code span.

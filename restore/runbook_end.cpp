@@ -27,16 +27,18 @@ void write_remove_wrapping_key(Page& page, const Plan& /*plan*/) {
 
 void write_clean_up(Page& page, const Plan& plan) {
   const std::string& wrapping_key = plan.facts.wrapping_key_name;
+  page.text(
+      "**Remove the wrapping key.** It was made here for this restore, and nothing "
+      "of this VM needs it. Left behind, the next key backup exports it, and later "
+      "imports collide or hang. If more VMs come with it, after the last one.");
+  std::vector<std::string> lines{kSetGroup, kSetVault};
   if (wrapping_key.empty()) {
-    page.text("There is no wrapping key to remove.");
-  } else {
-    page.text(
-        "**Remove the wrapping key.** It was made here for this restore, and nothing "
-        "of this VM needs it. Left behind, the next key backup exports it, and later "
-        "imports collide or hang. If more VMs come with it, after the last one.");
-    page.powershell({kSetGroup, kSetVault, remove_key(powershell_text(wrapping_key))});
-    page.text("You see no error.");
+    lines.push_back(get_keys() + " | Select-Object Name  # which one is it?");
   }
+  lines.push_back(
+      remove_key(wrapping_key.empty() ? "'NAME'" : powershell_text(wrapping_key)));
+  page.powershell(lines);
+  page.text("You see no error.");
   page.text("The VM runs from `$new`; `$folder` can go.");
   page.powershell({"Get-VM -Id $vmId | Get-VMHardDiskDrive | Select-Object Path"});
   page.text(
@@ -58,16 +60,14 @@ void write_check_list(Page& page, const Plan& plan) {
           std::to_string(key->size) +
           (key == plan.root ? " (this snapshot's, or the target's: as decided)" : ""));
     }
-    items.push_back("`Get-MocKey` does not show the wrapping key " +
-                    code(plan.facts.wrapping_key_name));
     for (const std::string& name : plan.facts.left_wrapping_keys) {
       items.push_back("`Get-MocKey` does not show " + code(name));
     }
     items.emplace_back("the VM was not started before its key was there");
-  } else if (!plan.facts.wrapping_key_name.empty()) {
-    items.push_back("`Get-MocKey` does not show the wrapping key " +
-                    code(plan.facts.wrapping_key_name));
   }
+  const std::string& wrapping_key = plan.facts.wrapping_key_name;
+  items.push_back("`Get-MocKey` does not show the wrapping key" +
+                  (wrapping_key.empty() ? "" : " " + code(wrapping_key)));
   items.push_back((plan.is_by_id ? "on the old host " : "") +
                   ("`Get-VM` shows the id " + code(plan.facts.vm_id)));
   if (plan.is_by_id) {

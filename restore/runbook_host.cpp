@@ -1,3 +1,4 @@
+#include "archive/restored_names.h"
 #include "restore/runbook_parts.h"
 #include "restore/runbook_text.h"
 
@@ -35,13 +36,14 @@ void write_folder(Page& page, const Plan& plan) {
       {"icacls $folder /inheritance:r /grant '*S-1-5-32-544:(OI)(CI)F' "
        "'*S-1-5-18:(OI)(CI)F'"});
   page.text(
-      "Hold the copy against what Sealift wrote: `sealift-restore.json` has the "
+      "Hold the copy against what Sealift wrote: " + code(archive::kRestoreRecord) +
+      " has the "
       "SHA-256 of every file, disks too. It reads every byte, so it takes as long as "
       "the copy did.");
   page.powershell(
       {"$said = $null",
-       std::string("$said = Get-Content -Raw -Encoding UTF8 -LiteralPath ") +
-           "(Join-Path $folder 'sealift-restore.json') | ConvertFrom-Json",
+       "$said = Get-Content -Raw -Encoding UTF8 -LiteralPath (Join-Path $folder " +
+           powershell_text(archive::kRestoreRecord) + ") | ConvertFrom-Json",
        "$files = @($said.files) + @($said.keys)", "$bad = @($files | Where-Object {",
        "  $file = Join-Path $folder $_.path",
        "  -not (Test-Path -LiteralPath $file -PathType Leaf) -or",

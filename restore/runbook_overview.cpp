@@ -1,3 +1,4 @@
+#include "archive/restored_names.h"
 #include "restore/runbook_moc.h"
 #include "restore/runbook_parts.h"
 #include "restore/runbook_text.h"
@@ -24,6 +25,23 @@ const char* words_for(GuestStateProtection guest_state) {
   return "encrypted, in a way that Sealift does not know";
 }
 
+std::string target_in_words(const Plan& plan) {
+  const RunbookFacts& facts = plan.facts;
+  const std::string both = ": this page has both cases";
+  if (facts.target_cluster.empty()) return "not said" + both;
+  const std::string name = code(facts.target_cluster);
+  if (plan.place == Place::kSame) return name + ", where it came from";
+  if (plan.place == Place::kOther) return name;
+  return name + "; whether it came from there is not recorded" + both;
+}
+
+std::string disks_in_words(const DriveDisks& disks) {
+  if (disks.drives.empty()) return "none in its drives";
+  std::string words = code_list(disks.drives);
+  if (!disks.parents.empty()) words += "; they hang on " + code_list(disks.parents);
+  return words;
+}
+
 std::string key_use(const Plan& plan, const RunbookKey& key) {
   if (!plan.needs_key) return "not imported";
   if (&key == plan.own) return "this VM's; imported in " + plan.step(Step::kKey);
@@ -35,25 +53,26 @@ void warn_of_no_key(Page& page, const std::string& why) {
   page.warning("**No key is imported for this VM.** " + why);
 }
 
-// Of a VM that a key opens.
+// Of a VM for which a key is imported.
 void write_start_warning(Page& page, const Plan& plan) {
   if (plan.own == nullptr) {
     page.warning(
-        "**Stop: the protection key of this VM is not in this snapshot.** Without it "
-        "the vTPM does not open. Look in other snapshots of this VM and in older key "
+        "**Stop: the protection key of this VM is not in this snapshot.** Without it " +
+        std::string(plan.opens_by_key ? "the vTPM does not open"
+                                      : "that checkpoint does not open") +
+        ". Look in other snapshots of this VM and in older key "
         "backups (`AES/<VM id>_256.json`). Do not start the VM: the system would make "
         "a new key under the same name.");
   } else {
     page.warning("**Do not start the VM before its key is in the key vault** (" +
-                 plan.step(Step::kKey) +
-                 "). A start without it fails, and the system makes a new key of the "
-                 "same name, which then blocks the right one.");
+                 plan.step(Step::kKey) + "). " +
+                 (plan.opens_by_key ? "A start without it fails, and the system makes"
+                                    : "A start without it can make") +
+                 " a new key of the same name, which then blocks the right one.");
   }
 }
 
-}  // namespace
-
-void write_first_words(Page& page, const Plan& plan) {
+void write_words_of_state(Page& page, const Plan& plan) {
   switch (plan.facts.guest_state) {
     case GuestStateProtection::kGspById:
       page.warning(
@@ -95,30 +114,43 @@ void write_first_words(Page& page, const Plan& plan) {
           "**Sealift does not know how this guest state is protected.** This page "
           "treats it as one that the cluster's key opens. That may fail. Have the "
           "**BitLocker recovery keys** at hand.");
-      break;
+      return;
     case GuestStateProtection::kGspKey:
-      break;
+      return;
   }
-  write_start_warning(page, plan);
+}
+
+}  // namespace
+
+void write_first_words(Page& page, const Plan& plan) {
+  const bool is_for_checkpoint = plan.needs_key && !plan.opens_by_key;
+  if (!is_for_checkpoint || plan.is_by_id) write_words_of_state(page, plan);
+  if (is_for_checkpoint) {
+    page.warning(
+        "**A checkpoint of this VM needs its key.** The guest state of that checkpoint "
+        "is encrypted with the cluster's key of this VM, and without it never opens. "
+        "The VM's own guest state does not need the key.");
+  }
+  if (plan.needs_key) write_start_warning(page, plan);
 }
 
 void write_box(Page& page, const Plan& plan) {
   const RunbookFacts& facts = plan.facts;
-  const std::string target =
-      plan.place == Place::kNotSaid ? "not said: this page has both cases"
-      : plan.place == Place::kSame ? code(facts.target_cluster) + ", where it came from"
-                                   : code(facts.target_cluster);
   std::string proven = "every file here is that of the signed snapshot";
-  if (plan.own != nullptr && !plan.own->path.empty()) {
+  if (plan.own != nullptr) {
     proven += "; its key was opened with the recovery key and wrapped to that key";
   }
   std::string unproven = "nothing about the guest state that needs a host";
-  if (plan.needs_key) {
+  if (plan.opens_by_key) {
     unproven =
         "**that the key opens this guest state**: only a host's agent can. The first "
         "start proves it";
   } else if (plan.is_by_id) {
     unproven = "that the source host still has the seed of this guest state";
+  } else if (plan.needs_key) {
+    unproven =
+        "that the key opens the guest state of a checkpoint: a start from that "
+        "checkpoint proves it";
   }
   std::vector<std::vector<std::string>> rows{
       {"", ""},
@@ -131,14 +163,19 @@ void write_box(Page& page, const Plan& plan) {
                    ? "not recorded: the export was made by hand"
                    : "cluster " + code(facts.source_cluster) + ", host " +
                          code(facts.source_host) + ", build " + code(facts.host_build)},
-      {"to", target},
-      {"guest state", words_for(facts.guest_state)},
-      {"disks", facts.disks.empty() ? "none" : code_list(facts.disks)},
+      {"to", target_in_words(plan)},
+      {"guest state", words_for(facts.guest_state) +
+                          std::string(facts.checkpoint_needs_key
+                                          ? "; the key opens that of a checkpoint"
+                                          : "")},
+      {"disks", disks_in_words(facts.disks)},
       {"saved memory", facts.has_saved_memory ? "yes" : "no"},
   };
-  if (plan.needs_key) {
-    rows.push_back({"wrapped to", "key " + code(facts.wrapping_key_name) + ", " +
-                                      code(facts.wrapping_key_id)});
+  if (plan.needs_key || !facts.keys.empty()) {
+    const std::string& name = facts.wrapping_key_name;
+    rows.push_back({"wrapped to", (name.empty() ? "a key whose name was not given"
+                                                : "key " + code(name)) +
+                                      ", " + code(facts.wrapping_key_id)});
   }
   rows.push_back({"proven", proven});
   rows.push_back({"not proven", unproven});
@@ -150,8 +187,7 @@ void write_keys(Page& page, const Plan& plan) {
       {"key", "type", "size", "file in this folder", "what for"}};
   for (const RunbookKey& key : plan.facts.keys) {
     rows.push_back({code(key.name), code(key.type), std::to_string(key.size),
-                    key.path.empty() ? "not rewrapped" : code(key.path),
-                    key_use(plan, key)});
+                    code(key.path), key_use(plan, key)});
   }
   if (rows.size() == 1) {
     page.text("The snapshot holds no key of the source's key vault.");
@@ -225,11 +261,21 @@ void write_variables(Page& page, const Plan& plan) {
 
 void write_short_way(Page& page, const Plan& plan) {
   const bool is_lost =
-      plan.is_by_id || plan.facts.guest_state == GuestStateProtection::kAbsent;
+      plan.is_by_id ||
+      (plan.facts.guest_state == GuestStateProtection::kAbsent && plan.needs_key);
   page.heading("The short way");
+  if (plan.needs_key && plan.facts.wrapping_key_name.empty()) {
+    page.text(
+        "Not with this folder: `Import-SealiftVM.ps1` imports keys by the name of the "
+        "wrapping key, and the restore was not given one. Restore again with "
+        "`--wrapping-key-name`, as " +
+        plan.step(Step::kWrappingKey) +
+        " shows, or do the steps below by hand: there you type it.");
+    return;
+  }
   page.text(
-      "`Import-SealiftVM.ps1` reads "
-      "`sealift-restore.json`, looks for all that speaks against the import before it "
+      "`Import-SealiftVM.ps1` reads " + code(archive::kRestoreRecord) +
+      ", looks for all that speaks against the import before it "
       "touches anything, imports key and VM in this order, and takes back what it made "
       "if a step fails. `Get-Help .\\Import-SealiftVM.ps1 -Full` says more. The steps "
       "below do the same by hand; they also say what to do when it refuses. It and "

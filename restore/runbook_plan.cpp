@@ -50,8 +50,8 @@ std::string Plan::step(Step wanted) const {
 
 Plan plan_for(const RunbookFacts& facts) {
   Plan plan{.facts = facts, .place = place_of(facts)};
-  plan.needs_key = facts.guest_state == GuestStateProtection::kGspKey ||
-                   facts.guest_state == GuestStateProtection::kUnknown;
+  plan.needs_key = needs_key(facts);
+  plan.opens_by_key = vm::needs_key(facts.guest_state);
   plan.is_by_id = facts.guest_state == GuestStateProtection::kGspById;
   for (const RunbookKey& key : facts.keys) {
     if (key.type == "AES" && is_same_name(key.name, facts.vm_id)) plan.own = &key;

@@ -43,7 +43,8 @@ enum class Step {
 struct Plan {
   const RunbookFacts& facts;
   Place place = Place::kNotSaid;
-  bool needs_key = false;            ///< A key of the key vault opens the guest state.
+  bool needs_key = false;            ///< A key is imported.
+  bool opens_by_key = false;         ///< It opens the VM's own guest state.
   bool is_by_id = false;             ///< A seed of the source host does.
   const RunbookKey* own = nullptr;   ///< The VM's; null: not in the snapshot.
   const RunbookKey* root = nullptr;  ///< AzureStackTvmAKRootKey; null likewise.

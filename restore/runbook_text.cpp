@@ -128,9 +128,13 @@ std::string powershell_text(std::string_view text) {
   return out + "'";
 }
 
-std::string powershell_in_folder(std::string path) {
+std::string powershell_path(std::string path) {
   std::ranges::replace(path, '/', '\\');
-  return "Join-Path $folder (" + powershell_text(path) + ")";
+  return powershell_text(path);
+}
+
+std::string powershell_in_folder(std::string path) {
+  return "Join-Path $folder (" + powershell_path(std::move(path)) + ")";
 }
 
 std::string shell_text(std::string_view text) {

@@ -21,6 +21,9 @@ std::string powershell_text(std::string_view text);
 /// The file at `path`, which is below $folder and has `/`, as such an expression.
 std::string powershell_in_folder(std::string path);
 
+/// The same without its folder: a path as Windows writes it.
+std::string powershell_path(std::string path);
+
 /// `text` for a POSIX shell; `?` where it would not show.
 std::string shell_text(std::string_view text);
 

@@ -3,6 +3,24 @@
 
 namespace sealift::restore::runbook {
 
+namespace {
+
+// $name = @(...), of files below $folder.
+void add_list(const std::string& name, const std::vector<std::string>& paths,
+              std::vector<std::string>& lines) {
+  if (paths.empty()) {
+    lines.push_back(name + " = @()");
+    return;
+  }
+  lines.push_back(name + " = @(");
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    lines.push_back("  (" + powershell_path(paths[i]) + ")" +
+                    (i + 1 < paths.size() ? "," : ")"));
+  }
+}
+
+}  // namespace
+
 void write_import(Page& page, const Plan& plan) {
   if (plan.is_by_id) page.text("On the old host only.");
   page.text(
@@ -63,7 +81,7 @@ void write_start(Page& page, const Plan& plan) {
       "know why:");
   std::string meaning = "the guest state did not open, or there is no agent";
   std::string remedy = plan.step(Step::kHost) + " for the agent";
-  if (plan.needs_key) {
+  if (plan.opens_by_key) {
     meaning = "the guest state did not open: wrong key, no key, or no agent";
     remedy += "; `InvalidVersion` in " + plan.step(Step::kKey) +
               "; then again from an untouched copy";
@@ -116,32 +134,40 @@ void write_prove(Page& page, const Plan& plan) {
 }
 
 void write_new_vm(Page& page, const Plan& plan) {
+  const DriveDisks& disks = plan.facts.disks;
   page.text(
       "**Elsewhere only**, when the old host is gone. This makes a new VM, with a new "
       "id and an empty vTPM, around copies of the disks. The old guest state is not "
       "used. On Azure Local make it the way that your cluster makes Trusted Launch "
       "VMs; on plain Hyper-V:");
-  std::vector<std::string> lines{"New-Item -ItemType Directory -Force $new | Out-Null",
-                                 "$disks = @(@("};
-  for (std::size_t i = 0; i < plan.facts.disks.size(); ++i) {
-    lines.push_back("  (" + powershell_in_folder(plan.facts.disks[i]) + ")" +
-                    (i + 1 < plan.facts.disks.size() ? "," : ""));
-  }
-  lines.insert(lines.end(),
-               {std::string(") | ForEach-Object { (Copy-Item -LiteralPath ") +
-                    "$_ -Destination $new -PassThru).FullName })",
-                std::string("New-VM -Name $vmName -Generation 2 ") +
-                    "-MemoryStartupBytes 8GB -VHDPath $disks[0]  # the disk "
-                    "it boots from",
-                std::string("$disks | Select-Object -Skip 1 | ") +
-                    "ForEach-Object { Add-VMHardDiskDrive -VMName $vmName "
-                    "-Path $_ }",
-                "Set-VMKeyProtector -VMName $vmName -NewLocalKeyProtector",
-                "Enable-VMTPM -VMName $vmName"});
+  std::vector<std::string> lines;
+  add_list("$disks", disks.drives, lines);
+  add_list("$parents", disks.parents, lines);
+  lines.insert(
+      lines.end(),
+      {"$disks + $parents | ForEach-Object {", "  $copy = Join-Path $new $_",
+       "  $null = [System.IO.Directory]::CreateDirectory((Split-Path $copy))",
+       "  Copy-Item -LiteralPath (Join-Path $folder $_) -Destination $copy }",
+       "$disks | ForEach-Object { Test-VHD -Path (Join-Path $new $_) }",
+       std::string("New-VM -Name $vmName -Generation 2 -MemoryStartupBytes 8GB ") +
+           "-VHDPath (Join-Path $new $disks[0])  # the disk it boots from",
+       std::string("$disks | Select-Object -Skip 1 | ForEach-Object { ") +
+           "Add-VMHardDiskDrive -VMName $vmName -Path (Join-Path $new $_) }",
+       "Set-VMKeyProtector -VMName $vmName -NewLocalKeyProtector",
+       "Enable-VMTPM -VMName $vmName"});
   page.powershell(lines);
+  page.text("You see `True` for each disk, and the VM in `Get-VM`, off.");
+  if (disks.drives.empty()) {
+    page.text(
+        "The manifest names no disk of the VM's drives: write into `$disks` those that "
+        "`sealift vm inspect` of the `.vmcx` shows.");
+  }
+  if (disks.parents.empty()) return;
   page.text(
-      "You see the VM in `Get-VM`, off. Attach only the newest file of a chain: an "
-      "`.avhdx` needs its parents beside it, and nothing may write to those.");
+      "`$parents` is what `$disks` hang on: it lies beside them and is attached "
+      "nowhere, and nothing may write to it. `False` means that a disk does not find "
+      "its parent: name it with `Set-VHD -Path CHILD -ParentPath PARENT`, for each "
+      "file of the chain.");
 }
 
 void write_unlock(Page& page, const Plan& /*plan*/) {

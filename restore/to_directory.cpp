@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "archive/restored_names.h"
 #include "base/byte_count.h"
 #include "keyvault/source_digest.h"
 #include "restore/handover.h"
@@ -106,7 +107,7 @@ base::Status must_have_own_names(const archive::SnapshotReader& reader,
   for (const HandoverFile& file : handover->files) {
     RETURN_IF_ERROR(names.take(file.path));
   }
-  return names.take(kRestoreRecord);
+  return names.take(std::string(archive::kRestoreRecord));
 }
 
 // Of the file as it lies there. Chunks are written in no order, so it is read once
@@ -163,7 +164,8 @@ class Writing {
     for (const HandoverFile& file : handover.files) {
       RETURN_IF_ERROR(write_small_file(file.path, file.text));
     }
-    return write_small_file(kRestoreRecord, record_text(handover, sums));
+    return write_small_file(std::string(archive::kRestoreRecord),
+                            record_text(handover, sums));
   }
 
   // Large or small, a component is a file that is written where it holds data.

@@ -270,6 +270,11 @@ class VmSorter {
       const auto* const checkpoint = std::get_if<HypervConfiguration>(&file.content);
       if (checkpoint == nullptr || !is_of_checkpoint(file.path)) continue;
       ++count;
+      if (checkpoint->id != vm->id) {
+        remark(file.path, "by what it says it is of another VM, " +
+                              checkpoint->id.text() +
+                              ": is it a checkpoint of this one?");
+      }
       std::vector<std::size_t> places;
       claim_guest_state(file, *checkpoint);
       claim_runtime_state(file);

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <functional>
 
 #include "base/byte_count.h"
 #include "base/uuid.h"
 #include "keyvault/field_text.h"
 #include "keyvault/key_fit.h"
+#include "vm/guest_state_protection.h"
 
 namespace sealift::vm {
 
@@ -130,18 +130,17 @@ base::Result<InspectedFile> of_storage(const base::ByteSource& file) {
   return inspected;
 }
 
-std::pair<std::string, std::string> words_of(VmgsProtection protection) {
+std::string words_of(GuestStateProtection protection) {
   switch (protection) {
-    case VmgsProtection::kNone:
-      return {"none", "none: whoever has the file has the vTPM"};
-    case VmgsProtection::kGspKey:
-      return {"GspKey", "GspKey: the protection key of the cluster's key vault"};
-    case VmgsProtection::kGspById:
-      return {"GspById",
-              "GspById: a seed of the host, which no key vault holds; on another "
-              "cluster it does not open"};
+    case GuestStateProtection::kNone:
+      return "none: whoever has the file has the vTPM";
+    case GuestStateProtection::kGspKey:
+      return "GspKey: the protection key of the cluster's key vault";
+    case GuestStateProtection::kGspById:
+      return "GspById: a seed of the host, which no key vault holds; on another "
+             "cluster it does not open";
     default:
-      return {"unknown", "encrypted, and nothing in the file says with what"};
+      return "encrypted, and nothing in the file says with what";
   }
 }
 
@@ -153,8 +152,8 @@ base::Result<InspectedFile> of_vmgs(const base::ByteSource& file) {
   facts.add("empty", "empty, of a VM that was never started", vmgs.is_empty);
   facts.add("footer", "has its footer", vmgs.has_footer);
   if (!vmgs.is_empty) {
-    const auto [protection, words] = words_of(vmgs.protection);
-    facts.add("protection", "protected by", words, protection);
+    const GuestStateProtection protection = protection_of(vmgs);
+    facts.add("protection", "protected by", words_of(protection), word_for(protection));
     facts.add("encrypted", "encrypted", vmgs.is_encrypted);
     facts.add_number("sequence", "header sequence", vmgs.sequence);
     facts.add("torn", "one header is damaged", vmgs.is_torn);
@@ -349,14 +348,6 @@ base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
   inspected->path = path;
   inspected->stamp = stamp;
   return inspected;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lowered(text);
-  std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return lowered;
 }
 
 InspectedFile inspect_or_refuse(const fs::path& path) {

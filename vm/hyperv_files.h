@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/lower_case.h"
 #include "base/result.h"
 #include "base/strict_json.h"
 #include "vm/file_source.h"
@@ -49,8 +50,8 @@ base::Result<InspectedFile> inspect_hyperv_file(const std::filesystem::path& pat
 /// The same; a file that cannot be read says why.
 InspectedFile inspect_or_refuse(const std::filesystem::path& path);
 
-/// Letters of ASCII only: as far as names of files are compared here.
-std::string lower_case(std::string_view text);
+/// As far as names of files are compared here.
+using base::lower_case;
 
 /// Every file below `folder` whose name ends as those of a Hyper-V VM do (.vmcx, .vmrs,
 /// .vmgs, .vhdx, .avhdx, of either case), and every exported key (.json), in the order

@@ -412,7 +412,7 @@ TEST_CASE("a wrong recovery key says which one is wanted", "[cli]") {
 TEST_CASE("vm inspect says that a VM's key is not there", "[cli]") {
   KeyScene scene;
   const std::vector<std::string> inspect{"vm", "inspect", scene.host.path("export")};
-  const std::string remark = "\n  !  no protection key of it is here\n";
+  const std::string remark = "\n  !  no protection key of its VM is here, ";
   CHECK_THAT(scene.host.run(inspect).output, Contains(remark));
   scene.write("export/" + std::string(kOther) + "_256.json");
   CHECK_THAT(scene.host.run(inspect).output, Contains(remark));

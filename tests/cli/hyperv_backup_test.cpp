@@ -590,7 +590,8 @@ TEST_CASE("a VM under a name that a restore writes is refused", "[cli]") {
   ExportScene scene;
   scene.make_export();
   const std::string name =
-      GENERATE(as<std::string>(), "RUNBOOK.md", "protection-key.json");
+      GENERATE(as<std::string>(), "RUNBOOK.md", "protection-key.2.json",
+               "Protection-Keys", "SEALIFT-restore.json");
   fs::rename(scene.host.path("export"), scene.host.path("aside"));
   fs::create_directory(scene.host.path("export"));
   fs::rename(scene.host.path("aside"), scene.host.path("export/" + name));

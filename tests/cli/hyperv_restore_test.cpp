@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 constexpr const char* kId = "0f3c2a64-9c1b-4e61-8d0a-5b1e7c0d9a42";
 constexpr const char* kKey =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+constexpr const char* kBios = "2b701019-2816-4a85-9692-3981f1af4423";  // Of the .vmgs.
 constexpr const char* kWrapKey = "target.pub.pem";
 
 const keyvault::RecoveryKey& small_key(std::size_t number) {
@@ -46,23 +47,45 @@ class RestoreByHand {
                       "--recipient", host.path("moc-0.pub.pem"), "--recipient",
                       host.path("moc-1.pub.pem")})
                 .status == 0);
-    const std::string disks = host.path("export/Virtual Hard Disks");
-    fs::create_directories(disks);
-    must_run(
-        {"qemu-img", "create", "-q", "-f", "vhdx", disks + "/os disk.vhdx", "16M"});
+    fs::create_directories(host.path("export/Virtual Hard Disks"));
+    must_run({"qemu-img", "create", "-q", "-f", "vhdx", "-o", "block_size=1M",
+              disk("os disk.vhdx"), "16M"});
     must_run({"qemu-io", "-f", "vhdx", "-c", "write -q -P 0x41 2M 1M",
-              disks + "/os disk.vhdx"});
-    make({"vm", host.path("export"), "--id", kId, "--name", "payroll", "--disk",
-          "os disk.vhdx", "--state", "gsp-key"});
+              disk("os disk.vhdx")});
+    make_vm("os disk.vhdx", "gsp-key");
     for (const std::string number : {"0", "1"}) {
       make({"key", kKey, host.path("moc-" + number + ".pub.pem"),
             host.path("keys/2025112720150" + number + "/AES/" + kId + "_256.json")});
     }
+    back_up();
+  }
+
+  void make_vm(const std::string& disk, const std::string& state) const {
+    make({"vm", host.path("export"), "--id", kId, "--name", "payroll", "--disk", disk,
+          "--state", state, "--bios", kBios});
+  }
+
+  void back_up() {
     const Outcome taken = host.run({"backup", "--hyperv-export", host.path("export"),
                                     "--protection-key", host.path("keys"), "--json"});
     CAPTURE(taken.error);
     REQUIRE(taken.status == 0);
     id = base::Json::parse(taken.output).at("id");
+  }
+
+  std::string disk(const std::string& name) const {
+    return host.path("export/Virtual Hard Disks/" + name);
+  }
+
+  /// Its runbook, for the wrapping key "w"; what was restored is removed again.
+  std::string runbook() {
+    const Outcome restored = restore_wrapped(
+        {"--key-identity", host.path("moc-1.pem"), "--wrapping-key-name", "w"});
+    CAPTURE(restored.error);
+    REQUIRE(restored.status == 0);
+    const std::string page = host.read("back/RUNBOOK.md");
+    fs::remove_all(host.path("back"));
+    return page;
   }
 
   Outcome restore(const std::vector<std::string>& more) {
@@ -131,6 +154,84 @@ TEST_CASE("the runbook names the key file that was opened, and the key that open
   // The time beside the id is the one that list shows.
   const std::string created = details.at("created");
   CHECK_THAT(page, Contains("`" + scene.id + "`, " + created));
+}
+
+TEST_CASE("a new VM is made around the end of a chain, not around its parents",
+          "[cli]") {
+  RestoreByHand scene;
+  scene.make_vm("os disk.vhdx", "gsp-by-id");
+  scene.back_up();
+  CHECK_THAT(scene.runbook(), Contains("$disks = @(\n"
+                                       "  ('Virtual Hard Disks\\os disk.vhdx'))\n"
+                                       "$parents = @()\n"));
+  make({"child", scene.disk("os disk.vhdx"), scene.disk("os disk_1.avhdx")});
+  make({"child", scene.disk("os disk_1.avhdx"), scene.disk("os disk_2.avhdx"), "--seed",
+        "2"});
+  scene.make_vm("os disk_2.avhdx", "gsp-by-id");
+  const std::string chain =
+      "$disks = @(\n"
+      "  ('Virtual Hard Disks\\os disk_2.avhdx'))\n"
+      "$parents = @(\n"
+      "  ('Virtual Hard Disks\\os disk_1.avhdx'),\n"
+      "  ('Virtual Hard Disks\\os disk.vhdx'))\n";
+  scene.back_up();
+  CHECK_THAT(scene.runbook(), Contains(chain));
+  // What was in a drive before hangs below now, and comes from the earlier snapshot.
+  make({"child", scene.disk("os disk_2.avhdx"), scene.disk("os disk_3.avhdx"), "--seed",
+        "3"});
+  scene.make_vm("os disk_3.avhdx", "gsp-by-id");
+  fs::remove(scene.disk("os disk.vhdx"));
+  fs::remove(scene.disk("os disk_1.avhdx"));
+  fs::remove(scene.disk("os disk_2.avhdx"));
+  scene.back_up();
+  CHECK_THAT(scene.runbook(), Contains("$disks = @(\n"
+                                       "  ('Virtual Hard Disks\\os disk_3.avhdx'))\n"
+                                       "$parents = @(\n"
+                                       "  ('Virtual Hard Disks\\os disk_2.avhdx'),\n"));
+}
+
+TEST_CASE("a key that only a checkpoint needs is handed over", "[cli]") {
+  RestoreByHand scene;
+  scene.make_vm("os disk.vhdx", "empty");
+  scene.back_up();
+  const std::string without = scene.runbook();
+  CHECK_THAT(without, Contains("No key is imported for this VM"));
+  CHECK_THAT(without,
+             Contains("/AES/" + std::string(kId) + "_256.json` | not imported"));
+  make({"vm", scene.host.path("other"), "--id", kId, "--name", "payroll", "--state",
+        "gsp-key"});
+  const std::string machine = "Virtual Machines/0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42";
+  const std::string checkpoint = "3D3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A45";
+  fs::create_directory(scene.host.path("export/Snapshots"));
+  for (const auto& [ending, name] : std::map<std::string, std::string>{
+           {".vmcx", checkpoint},
+           {".VMRS", checkpoint},
+           {".vmgs", "0F3C2A64-9C1B-4E61-8D0A-5B1E7C0D9A42"}}) {
+    fs::copy_file(scene.host.path("other/" + machine + ending),
+                  scene.host.path("export/Snapshots/" + name + ending));
+  }
+  const Outcome inspected =
+      scene.host.run({"vm", "inspect", scene.host.path("export"), "--json"});
+  for (const auto& file : base::Json::parse(inspected.output)) {
+    if (file.at("type") != "vmgs") continue;
+    const bool lacks_key = base::Json(file.at("remarks"))
+                               .dump()
+                               .find("no protection key of its VM is here, " +
+                                     std::string(kId)) != std::string::npos;
+    CHECK(lacks_key == (file.at("file").get<std::string>().find("/Snapshots/") !=
+                        std::string::npos));
+  }
+  scene.back_up();
+  const Outcome restored = scene.restore_wrapped(
+      {"--key-identity", scene.host.path("moc-1.pem"), "--wrapping-key-name", "w"});
+  CAPTURE(restored.error);
+  REQUIRE(restored.status == 0);
+  const auto said = base::Json::parse(scene.host.read("back/sealift-restore.json"));
+  CHECK(said.at("guest_state") == "empty");
+  CHECK(said.at("keys").size() == 1);
+  const std::string page = scene.host.read("back/RUNBOOK.md");
+  CHECK_THAT(page, Contains("**A checkpoint of this VM needs its key.**"));
+  CHECK_THAT(page, Contains("Import-MocKey -name $keyName"));
 }
 
 TEST_CASE("what is wrapped to a recovery key no cluster imports", "[cli]") {

@@ -18,13 +18,13 @@ constexpr const char* kVmId = "7fb16fe7-00a0-476f-92b3-ccb98fd9525a";
 
 RunbookKey own_key() {
   return {
-      "protection-keys/20261127201500/AES/"
+      "protection-keys/20261123180000/AES/"
       "7fb16fe7-00a0-476f-92b3-ccb98fd9525a_256.json",
       kVmId, "AES", 256, "protection-key.2.json"};
 }
 
 RunbookKey root_key() {
-  return {"protection-keys/20261127201500/RSA/AzureStackTvmAKRootKey_4096.json",
+  return {"protection-keys/20261123180000/RSA/AzureStackTvmAKRootKey_4096.json",
           "AzureStackTvmAKRootKey", "RSA", 4096, "protection-key.4.json"};
 }
 
@@ -40,9 +40,10 @@ RunbookFacts plain() {
       "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
   facts.source_cluster = "berlin";
   facts.source_host = "berlin-n2";
-  facts.host_build = "26100.4652";
+  facts.host_build = "10.0.26100.4652";
   facts.configuration = "Virtual Machines/7FB16FE7-00A0-476F-92B3-CCB98FD9525A.vmcx";
-  facts.disks = {"Virtual Hard Disks/web-01.vhdx", "Virtual Hard Disks/data.vhdx"};
+  facts.disks.drives = {"Virtual Hard Disks/web-01.vhdx",
+                        "Virtual Hard Disks/data.vhdx"};
   facts.guest_state = GuestStateProtection::kGspKey;
   facts.bios_id = "2b701019-2816-4a85-9692-3981f1af4423";
   facts.keys = {own_key()};
@@ -70,15 +71,12 @@ RunbookFacts with_wrapping_key_left() {
 RunbookFacts with_empty_guest_state() {
   RunbookFacts facts = plain();
   facts.guest_state = GuestStateProtection::kEmpty;
-  facts.keys.front().path = "";
-  facts.bios_id = "";
   return facts;
 }
 
 RunbookFacts by_id() {
   RunbookFacts facts = with_empty_guest_state();
   facts.guest_state = GuestStateProtection::kGspById;
-  facts.bios_id = "2b701019-2816-4a85-9692-3981f1af4423";
   facts.keys = {};
   return facts;
 }
@@ -321,6 +319,41 @@ TEST_CASE("a VM without a key to import is told why, and imports none",
   }
 }
 
+TEST_CASE("a key is imported where the VM's guest state or a checkpoint's needs it",
+          "[restore][runbook]") {
+  for (const GuestStateProtection guest_state : kEveryState) {
+    for (const bool checkpoint : {false, true}) {
+      RunbookFacts facts = with_guest_state(guest_state);
+      facts.checkpoint_needs_key = checkpoint;
+      const std::string page = write_runbook(facts);
+      CHECK(needs_key(facts) == (vm::needs_key(guest_state) || checkpoint));
+      CHECK(has(page, "Import-MocKey -name $keyName") == needs_key(facts));
+      CHECK(has(page, "**Do not start the VM before its key is") == needs_key(facts));
+    }
+  }
+}
+
+TEST_CASE("a key that only a checkpoint needs is said to be that one's",
+          "[restore][runbook]") {
+  RunbookFacts facts = with_empty_guest_state();
+  facts.checkpoint_needs_key = true;
+  const std::string page = unwrapped(write_runbook(facts));
+  CHECK(has(page, "**A checkpoint of this VM needs its key.**"));
+  CHECK(has(page, "never started; the key opens that of a checkpoint |"));
+  CHECK(has(page, "that the key opens the guest state of a checkpoint"));
+  CHECK_FALSE(has(page, "No key is imported"));
+  CHECK_FALSE(has(page, "A start without it fails"));
+  CHECK_FALSE(has(page, "wrong key, no key, or no agent"));
+  facts.keys = {};
+  CHECK(has(unwrapped(write_runbook(facts)),
+            "Without it that checkpoint does not open. Look in"));
+  facts = by_id();
+  facts.checkpoint_needs_key = true;
+  const std::string bound = unwrapped(write_runbook(facts));
+  CHECK(bound.find("will not open on another cluster") <
+        bound.find("**A checkpoint of this VM needs its key.**"));
+}
+
 TEST_CASE("GspById is said in the first lines, with what is lost and what is left",
           "[restore][runbook]") {
   const std::vector<std::string> lines = lines_of(write_runbook(by_id()));
@@ -337,6 +370,29 @@ TEST_CASE("GspById is said in the first lines, with what is lost and what is lef
   CHECK(step_at(page, "Start the VM") < step_at(page, "a new VM around the disks"));
   CHECK(has(powershell_of(page), "Resume-BitLocker"));
   CHECK(has(page, "**45 days**"));
+}
+
+TEST_CASE("a new VM gets the disks of the drives, with what they hang on",
+          "[restore][runbook]") {
+  RunbookFacts facts = by_id();
+  facts.disks = {{"Virtual Hard Disks/b.avhdx", "data/a.vhdx"},
+                 {"Virtual Hard Disks/b-0.avhdx", "base/b.vhdx"}};
+  const std::string page = write_runbook(facts);
+  CHECK(has(page,
+            "$disks = @(\n"
+            "  ('Virtual Hard Disks\\b.avhdx'),\n"
+            "  ('data\\a.vhdx'))\n"
+            "$parents = @(\n"
+            "  ('Virtual Hard Disks\\b-0.avhdx'),\n"
+            "  ('base\\b.vhdx'))\n"));
+  CHECK(
+      has(page, "\n$disks | ForEach-Object { Test-VHD -Path (Join-Path $new $_) }\n"));
+  CHECK(has(unwrapped(page), "it lies beside them and is attached nowhere"));
+  CHECK(has(page,
+            "| `Virtual Hard Disks/b.avhdx`, `data/a.vhdx`; they hang on "
+            "`Virtual Hard Disks/b-0.avhdx`, `base/b.vhdx` |"));
+  // Parents are copied, and nothing that attaches knows of them.
+  CHECK_FALSE(has(page.substr(page.find("New-VM -Name")), "$parents |"));
 }
 
 TEST_CASE("no runbook gives the VM a new id", "[restore][runbook]") {
@@ -509,6 +565,17 @@ TEST_CASE("a wrapping key whose name was not said is asked for", "[restore][runb
   facts.wrapping_key_name = "";
   const std::string page = write_runbook(facts);
   CHECK(has(page, "$wrap    = ''  # type the name of the wrapping key\n"));
+  CHECK(has(page, "| wrapped to | a key whose name was not given, `5f1b9c0e"));
+  // The script has no other way to know it.
+  CHECK_FALSE(has(page, "Import-SealiftVM.ps1 -Path"));
+  CHECK(has(unwrapped(page), "Not with this folder: `Import-SealiftVM.ps1`"));
+  CHECK(has(unwrapped(page), "`--wrapping-key-name`, as step 1 shows"));
+  // What needs no key needs no name.
+  facts.guest_state = GuestStateProtection::kNone;
+  const std::string without = write_runbook(facts);
+  CHECK(has(without, "Import-SealiftVM.ps1 -Path $folder"));
+  CHECK(has(without, "Remove-MocKey -name 'NAME'"));
+  CHECK(has(without, "- [ ] `Get-MocKey` does not show the wrapping key\n"));
 }
 
 TEST_CASE("a wrapping key that was left behind is named", "[restore][runbook]") {
@@ -590,14 +657,14 @@ TEST_CASE("a hostile name stays inside its command, its code span and its block"
         RunbookFacts facts = golden.facts;
         facts.vm_name = facts.source_cluster = facts.source_host = name;
         facts.host_build = facts.bios_id = facts.vm_id = facts.configuration = name;
-        facts.disks = {name};
+        facts.disks = {{name}, {name + "-parent"}};
         if (!facts.target_cluster.empty() &&
             golden.facts.target_cluster == golden.facts.source_cluster) {
           facts.target_cluster = name;
         }
         for (RunbookKey& key : facts.keys) {
           if (key.type == "AES") key.name = name;
-          if (!key.path.empty()) key.path = "k/AES/" + name;
+          key.path = "k/AES/" + name;
         }
         for (std::string& left : facts.left_wrapping_keys) left = name + "!";
         facts.wrapping_key_name = name + "?";
@@ -664,6 +731,8 @@ TEST_CASE("of an export that was made by hand nothing says where", "[runbook]") 
   }
   CHECK(page.find("not recorded: the export was made by hand") != std::string::npos);
   CHECK(page.find("bound to a seed of the host that it ran on") != std::string::npos);
+  CHECK(page.find("| to | `hq`; whether it came from there is not recorded: this page "
+                  "has both cases |") != std::string::npos);
   // Which cluster it came from is not known, so both ways are there.
   facts.guest_state = GuestStateProtection::kGspKey;
   facts.keys = {

@@ -257,6 +257,21 @@ TEST_CASE("checkpoints are as many as the VM says, and whole", "[vm]") {
         Words{"it has 0 checkpoints, and 1 are here: are all of them its own?"});
 }
 
+TEST_CASE("a configuration of another VM among the checkpoints is named", "[vm]") {
+  auto files = exported("/x", kOne);
+  std::get<HypervConfiguration>(files[0].content).checkpoints = 1;
+  const std::string checkpoint = "/x/Snapshots/ffffffff-9c1b-4e61-8d0a-5b1e7c0d9a42";
+  files.push_back(configuration(checkpoint + ".vmcx", kTwo, {}));
+  files.push_back(vmrs(checkpoint + ".VMRS"));
+  files.push_back(vmgs("/x/Snapshots/" + std::string(kTwo) + ".vmgs"));
+  const HypervVm found = sort_out_export(files).vms.front();
+  CHECK(found.blockers.empty());
+  CHECK(words(found.remarks) ==
+        Words{"by what it says it is of another VM, " + std::string(kTwo) +
+              ": is it a checkpoint of this one?"});
+  CHECK(found.remarks.front().file == checkpoint + ".vmcx");
+}
+
 TEST_CASE("a VM of generation 2 has a guest state", "[vm]") {
   auto files = exported("/x", kOne);
   auto& vm = std::get<HypervConfiguration>(files[0].content);
