@@ -66,8 +66,7 @@ base::Result<std::optional<NewerState>> find_newer_state(
     const auto stored = time_in(reader.value()->manifest());
     if (!stored) continue;
     if (stored->at <= time.at) return std::optional<NewerState>();
-    const bool is_certain = stored->is_said || !time.is_said;
-    return std::optional(NewerState{snapshot.id, *stored, is_certain});
+    return std::optional(NewerState{snapshot.id, *stored, stored->is_said});
   }
   return std::optional<NewerState>();
 }

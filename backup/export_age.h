@@ -25,7 +25,7 @@ void note_time(const ExportTime& time, archive::Manifest& manifest);
 struct NewerState {
   archive::ArchiveId snapshot;
   ExportTime time;
-  /// Else it may be so: what copied its files may have given them the time of copying.
+  /// Else it may be so: what copied its files may have given them a time of their own.
   bool is_certain = true;
 };
 

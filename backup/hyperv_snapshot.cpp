@@ -82,8 +82,8 @@ class HypervSnapshotTaker {
     if (!newer) return base::Done{};
     const std::string words = words_of(exported_, *newer);
     if (!newer->is_certain) {
-      taken_.warnings.push_back("it may be an older state than what is stored: " +
-                                words);
+      older_ = "it may be an older state than what is stored: " + words;
+      taken_.warnings.push_back(older_ + "; it is VM@latest now");
       return base::Done{};
     }
     if (request_.older == OlderExport::kStored) {
