@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -48,8 +49,8 @@ inline base::Bytes swtpm_state(base::ByteView passphrase) {
                       reinterpret_cast<const unsigned char*>("swtpm"), 5, 1000,
                       EVP_sha512(), static_cast<int>(key.size()), key.data());
     const base::Bytes iv(32, std::byte{0x17});
-    base::Bytes message(data.begin(), data.end());
-    message.insert(message.end(), iv.begin(), iv.end());
+    base::Bytes message(data.size() + iv.size());
+    std::ranges::copy(iv, std::ranges::copy(data, message.begin()).out);
     base::Bytes mac(32);
     unsigned size = 0;
     HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
