@@ -12,6 +12,8 @@ void write_first_words(Page& page, const Plan& plan);
 void write_box(Page& page, const Plan& plan);
 void write_keys(Page& page, const Plan& plan);
 void write_variables(Page& page, const Plan& plan);
+
+// runbook_short_way.cpp
 void write_short_way(Page& page, const Plan& plan);
 
 // runbook_host.cpp: what must be so on the host before anything is imported.

@@ -153,7 +153,7 @@ is 'and the attestation root key' "$(xxd -p "$WORK/root-key.der" | tr -d '\n') w
 like 'the runbook is of this VM' "$ID" "$(cat "$FILES/wrapped/RUNBOOK.md")"
 like 'and knows of the key that was left' wrappingKey "$(cat "$FILES/wrapped/RUNBOOK.md")"
 like 'and which disks are in its drives, and what they hang on' \
-  'os disk.vhdx`, `Virtual Hard Disks/data.avhdx`; they hang on `Virtual Hard Disks/base.vhdx`' "$(cat "$FILES/wrapped/RUNBOOK.md")"
+  'os disk.vhdx., .Virtual Hard Disks/data.avhdx.; they hang on .Virtual Hard Disks/base.vhdx. ' "$(cat "$FILES/wrapped/RUNBOOK.md")"
 is 'what the script reads names every file' "$(cd "$VM" && find . -type f | sed 's|^./||' | LC_ALL=C sort)" \
   "$(python3 -c 'import json, sys; print("\n".join(sorted(f["path"] for f in json.load(open(sys.argv[1]))["files"])))' \
     "$FILES/wrapped/sealift-restore.json")"
