@@ -85,8 +85,8 @@ base::Result<SnapshotLoss> LossFinder::of_disks(const catalog::Snapshot& snapsho
     ASSIGN_OR_RETURN(const archive::Volume last,
                      archive::open_volume(repository.store(), object, repository.id(),
                                           repository.trust()));
-    return archive::SnapshotReader::open(repository.source(), last, *open_->keys, nullptr,
-                                         *open_->catalog);
+    return archive::SnapshotReader::open(repository.source(), last, *open_->keys,
+                                         nullptr, *open_->catalog);
   };
   auto reader = open_reader();
   if (!reader) return as_loss(reader.error(), snapshot.last_volume);
