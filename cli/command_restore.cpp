@@ -356,7 +356,7 @@ const Command kRestore{
     .words = "restore",
     .group = Group::kBringBack,
     .summary = "bring a VM back, here or as files",
-    .synopsis = "VM|SNAPSHOT | --archive FILE.tar ... --identity KEY.pem [OPTIONS]",
+    .synopsis = "SNAPSHOT|--archive FILE.tar --identity KEY.pem [OPTIONS]",
     .details =
         "Brings a VM back on this host's libvirt: protection key, NVRAM, vTPM state,\n"
         "disks, definition. Every signature, name and path is checked first, and the\n"
@@ -371,7 +371,7 @@ const Command kRestore{
     .examples =
         "  sealift restore web-01 --identity safe-1.pem --dry-run\n"
         "  sealift restore web-01@2026-11-21 --identity safe-1.pem --start\n"
-        "  sealift restore --archive web-01.tar --signer host-a.pub.pem --identity "
+        "  sealift restore --archive web-01.tar --signer a.pub.pem --identity "
         "safe-1.pem\n",
     .arguments = {.least = 0, .most = 1},
     .add_options = add_options,
