@@ -28,7 +28,7 @@ std::string target_in_words(const Plan& plan) {
   const RunbookFacts& facts = plan.facts;
   const std::string both = ": this page has both cases";
   if (facts.target_cluster.empty()) return "not said" + both;
-  const std::string name = code(facts.target_cluster);
+  std::string name = code(facts.target_cluster);
   if (plan.place == Place::kSame) return name + ", where it came from";
   if (plan.place == Place::kOther) return name;
   return name + "; whether it came from there is not recorded" + both;
