@@ -265,36 +265,8 @@ bed_start A web
 writes web vdb 'write -P 0x58 15M 64k'
 goes_on web 'beside a forgotten bitmap'
 
-# QEMU can lose its notes after it was asked for them. The backup is held up there, by the lock of the VM's folder.
-# hold_up FOLDER PID: takes the lock once the cleaning up before the backup lets go of it; says so in $WORK/held when the
-# backup waits for it, and gives it back when $WORK/held is gone.
-hold_up() {
-  python3 - "$1" "$2" "$WORK/held" <<'PYTHON'
-import fcntl, glob, os, sys, time
-folder, pid, held = sys.argv[1:]
-lock = os.open(folder, os.O_RDONLY)
-deadline = time.monotonic() + 20
-while time.monotonic() < deadline:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        break
-    fcntl.flock(lock, fcntl.LOCK_UN)
-    time.sleep(0.0005)
-fcntl.flock(lock, fcntl.LOCK_EX)
-inode = os.fstat(lock).st_ino
-def is_open(descriptor):
-    try:
-        return os.stat(descriptor).st_ino == inode
-    except OSError:
-        return False
-while not any(map(is_open, glob.glob(f"/proc/{pid}/fd/*"))):
-    if time.monotonic() > deadline: sys.exit("the backup does not come to the VM's folder")
-    time.sleep(0.01)
-open(held, "w").close()
-while os.path.exists(held): time.sleep(0.01)
-PYTHON
-}
+# QEMU can lose its notes after it was asked for them: the backup is held up there.
+gcc -shared -fPIC -O1 -o "$WORK/hold.so" "$HERE/evidence/hold_at_folder.c" -ldl
 # forget_notes TAG BITMAP: QEMU forgets it, and libvirt does not know.
 forget_notes() {
   local node
@@ -307,14 +279,13 @@ for node in json.load(sys.stdin)["return"]:
     "arguments": {"node": "'"$node"'", "name": "'"$2"'"}}' > /dev/null
 }
 writes web vdb 'write -P 0x5b 1M 64k'
-nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" "$SEALIFT" backup tl-web --json > "$WORK/out" 2> "$WORK/err" < /dev/null &
+nsenter --mount --target "$(bed_holder A)" -- env "${SETTINGS_A[@]}" LD_PRELOAD="$WORK/hold.so" HELD="$WORK/held" \
+  "$SEALIFT" backup tl-web --json > "$WORK/out" 2> "$WORK/err" < /dev/null &
 PID=$!
-hold_up "$(echo "$BED"/A/lib/qemu/domain-*-tl-web)" $PID &
-HOLDER=$!
-until [ -e "$WORK/held" ] || ! kill -0 $HOLDER 2> /dev/null; do sleep 0.05; done
+until [ -e "$WORK/held" ] || ! kill -0 $PID 2> /dev/null; do sleep 0.05; done
+ok 'a backup is about to begin its job' test -e "$WORK/held"
 forget_notes web "$(checkpoint_name "$ID")"
-rm "$WORK/held"
-wait $HOLDER
+rm -f "$WORK/held"
 STATUS=0
 wait $PID || STATUS=$?
 OUT=$(cat "$WORK/out")
