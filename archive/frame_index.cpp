@@ -57,6 +57,18 @@ base::Result<IndexEntry> decode_entry(base::ByteView bytes, const IndexBounds& b
 
 }  // namespace
 
+IndexEntry entry_of(const FrameHeader& header, std::uint32_t key,
+                    std::uint64_t offset) {
+  IndexEntry entry;
+  entry.id = header.id;
+  entry.kind = header.kind;
+  entry.key = key;
+  entry.offset = offset;
+  entry.stored_size = static_cast<std::uint32_t>(header.frame_size());
+  entry.plain_size = header.plain_size;
+  return entry;
+}
+
 base::Bytes encode_index_entries(std::span<const IndexEntry> entries) {
   base::Bytes bytes(kEntriesAt + entries.size() * kEntrySize);
   base::write_be32(bytes, kCountAt, static_cast<std::uint32_t>(entries.size()));

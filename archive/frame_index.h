@@ -3,9 +3,13 @@
 
 #include <vector>
 
+#include "archive/frame.h"
 #include "archive/volume.h"
 
 namespace sealift::archive {
+
+/// Of a frame with that header, sealed by the `key`th of its volume's keys.
+IndexEntry entry_of(const FrameHeader& header, std::uint32_t key, std::uint64_t offset);
 
 /// 1 to kMaxIndexEntriesInFrame entries, or none for a volume without frames.
 base::Bytes encode_index_entries(std::span<const IndexEntry> entries);

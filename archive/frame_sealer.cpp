@@ -43,6 +43,13 @@ base::Result<base::ByteView> FrameSealer::seal(FrameKind kind, IdScope scope,
       .next("test this machine's memory; nothing of this snapshot is visible");
 }
 
+base::Result<base::Bytes> FrameSealer::seal_alone(FrameKind kind,
+                                                  base::ByteView plain) {
+  const ChunkId id = id_of(kind, IdScope::kShared, plain);
+  ASSIGN_OR_RETURN(const base::ByteView frame, seal(kind, IdScope::kShared, id, plain));
+  return base::Bytes(frame.begin(), frame.end());
+}
+
 base::Status FrameSealer::seal_once(FrameKind kind, const ChunkId& id,
                                     base::ByteView plain) {
   packed_.resize(Compressor::packed_bound(plain.size()));

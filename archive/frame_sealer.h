@@ -53,6 +53,9 @@ class FrameSealer {
   base::Result<base::ByteView> seal(FrameKind kind, IdScope scope, const ChunkId& id,
                                     base::ByteView plain);
 
+  /// A frame of its own, of shared scope: an index or a manifest. errors  as seal().
+  base::Result<base::Bytes> seal_alone(FrameKind kind, base::ByteView plain);
+
  private:
   FrameSealer(FrameCipher data, FrameCipher metadata, keyvault::HmacSha256 shared_ids,
               keyvault::HmacSha256 private_ids, Compressor compressor,

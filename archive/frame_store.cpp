@@ -69,10 +69,7 @@ base::Status FrameStore::status() const {
 base::Result<base::Bytes> FrameStore::seal(FrameKind kind, base::ByteView plain) {
   // With a sealer of its own: one that is kept would keep the megabytes of an index.
   ASSIGN_OR_RETURN(FrameSealer sealer, FrameSealer::create(parts_));
-  const ChunkId id = sealer.id_of(kind, IdScope::kShared, plain);
-  ASSIGN_OR_RETURN(const base::ByteView frame,
-                   sealer.seal(kind, IdScope::kShared, id, plain));
-  return base::Bytes(frame.begin(), frame.end());
+  return sealer.seal_alone(kind, plain);
 }
 
 }  // namespace sealift::archive

@@ -8,6 +8,9 @@
 
 namespace sealift::archive {
 
+/// What finds an id among hints: its first 8 bytes.
+std::uint64_t id_head_of(const ChunkId& id);
+
 /// A place is only a hint: 8 bytes of an id find it, and what lies there is believed
 /// because its whole id fits. Threads: add() and sort() from one, then locate() from
 /// any.

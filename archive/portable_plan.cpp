@@ -1,8 +1,11 @@
 #include "archive/portable_plan.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <tuple>
 
+#include "archive/place_table.h"
 #include "archive/volume_set.h"
 
 namespace sealift::archive {
@@ -48,8 +51,11 @@ void sort_and_unite(NeededFrames& needed) {
     return std::tuple(frame.volume, frame.offset);
   };
   std::ranges::sort(needed.places, {}, place);
-  const auto doubles = std::ranges::unique(needed.places, {}, place);
-  needed.places.erase(doubles.begin(), doubles.end());
+  const auto is_same = [&place](const FramePlace& one, const FramePlace& other) {
+    return place(one) == place(other);
+  };
+  needed.places.erase(std::unique(needed.places.begin(), needed.places.end(), is_same),
+                      needed.places.end());
   for (const FramePlace& frame : needed.places) needed.bytes += frame.size;
 }
 
@@ -86,8 +92,6 @@ base::Error does_not_fit(const Volume& volume) {
 }
 
 }  // namespace
-
-std::uint64_t id_head_of(const ChunkId& id) { return base::read_be64(id.view(), 0); }
 
 std::uint64_t cost_of(const FramePlace& place) {
   return place.size + kEntryCost + place.size / kSegmentShare;

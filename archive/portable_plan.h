@@ -1,11 +1,7 @@
 // Which frames go into which volume of a portable archive.
 #pragma once
 
-#include <map>
-#include <optional>
-#include <span>
 #include <stop_token>
-#include <string>
 #include <vector>
 
 #include "archive/snapshot_reader.h"
@@ -16,7 +12,7 @@ namespace sealift::archive {
 /// A frame that is needed, where it lies now. 24 bytes, as a disk has millions.
 struct FramePlace {
   std::uint64_t offset = 0;
-  std::uint64_t id_head = 0;  ///< The first 8 bytes of its id.
+  std::uint64_t id_head = 0;  ///< id_head_of() it.
   std::uint32_t size = 0;     ///< The whole frame.
   std::uint32_t volume = 0;   ///< In NeededFrames::volumes.
 };
@@ -33,8 +29,6 @@ struct NeededFrames {
 base::Result<NeededFrames> find_needed(const VolumeSource& source,
                                        const SnapshotReader& reader,
                                        const std::stop_token& stop);
-
-std::uint64_t id_head_of(const ChunkId& id);
 
 /// What one volume gets: frames, and the volumes whose keys seal them.
 struct VolumePlan {

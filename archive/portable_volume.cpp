@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/frame_index.h"
 #include "archive/limits.h"
 #include "archive/metadata_frame.h"
 #include "archive/rule.h"
@@ -81,10 +82,7 @@ base::Result<std::unique_ptr<IndexSealer>> IndexSealer::of_finished(
 }
 
 base::Result<base::Bytes> IndexSealer::seal(base::ByteView plain) {
-  const ChunkId id = sealer_->id_of(FrameKind::kIndex, IdScope::kShared, plain);
-  ASSIGN_OR_RETURN(const base::ByteView frame,
-                   sealer_->seal(FrameKind::kIndex, IdScope::kShared, id, plain));
-  return base::Bytes(frame.begin(), frame.end());
+  return sealer_->seal_alone(FrameKind::kIndex, plain);
 }
 
 PortableVolume::PortableVolume(VolumeFile file, const VolumeHeader& header,
@@ -98,7 +96,7 @@ PortableVolume::PortableVolume(VolumeFile file, const VolumeHeader& header,
 
 base::Result<PortableVolume> PortableVolume::begin(base::Filesystem& filesystem,
                                                    const std::filesystem::path& path,
-                                                   PortableHeader header) {
+                                                   const PortableHeader& header) {
   ASSIGN_OR_RETURN(std::unique_ptr<base::NewFile> file,
                    filesystem.create(path, kFileMode));
   const std::string text = to_json_text(header.text);
@@ -117,14 +115,8 @@ base::Status PortableVolume::append(const FrameHeader& header, base::ByteView fr
   if (segment_.size() + frame.size() > kMaxSegmentSize) {
     RETURN_IF_ERROR(write_segment());
   }
-  IndexEntry entry;
-  entry.id = header.id;
-  entry.kind = header.kind;
-  entry.key = position->second;
-  entry.offset = segment_begin_ + segment_.size();
-  entry.stored_size = static_cast<std::uint32_t>(frame.size());
-  entry.plain_size = header.plain_size;
-  entries_.push_back(entry);
+  entries_.push_back(
+      entry_of(header, position->second, segment_begin_ + segment_.size()));
   segment_.insert(segment_.end(), frame.begin(), frame.end());
   return base::Done{};
 }

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <vector>
 
 #include "archive/frame_sealer.h"
@@ -49,7 +49,7 @@ class PortableVolume {
   /// errors  kNotFound: the folder is not there.  kIo.
   static base::Result<PortableVolume> begin(base::Filesystem& filesystem,
                                             const std::filesystem::path& path,
-                                            PortableHeader header);
+                                            const PortableHeader& header);
 
   /// errors  kCorrupt: F10, the header names no such key.  kIo.
   base::Status append(const FrameHeader& header, base::ByteView frame);

@@ -1,15 +1,13 @@
 #include "archive/portable_writer.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "archive/archive_writer.h"
 #include "archive/frame_sealer.h"
 #include "archive/limits.h"
-#include "archive/metadata_frame.h"
+#include "archive/place_table.h"
 #include "archive/portable_plan.h"
 #include "archive/portable_volume.h"
-#include "archive/rule.h"
 #include "archive/segment_checks.h"
 #include "base/byte_count.h"
 #include "keyvault/key_wrap.h"
@@ -22,7 +20,6 @@ namespace fs = std::filesystem;
 
 // For the header's other texts, tar blocks, sums of the tail, footer.
 constexpr std::uint64_t kFixedCost = 64 * base::kKiB;
-constexpr std::size_t kNumberDigits = 4;
 
 /// Copies frames out of segments that were held against their signed sums, one after
 /// the other.
@@ -135,12 +132,9 @@ base::Result<VolumeRoom> PortableCopy::room() const {
 
 fs::path PortableCopy::path_of(std::size_t number) const {
   if (plans_.size() == 1) return request_.out;
-  std::string digits = std::to_string(number + 1);
-  if (digits.size() < kNumberDigits) {
-    digits.insert(0, kNumberDigits - digits.size(), '0');
-  }
   fs::path path = request_.out;
-  path.replace_filename(path.stem().string() + "-" + digits +
+  path.replace_filename(path.stem().string() + "-" +
+                        volume_digits(static_cast<std::uint32_t>(number + 1)) +
                         path.extension().string());
   return path;
 }
@@ -240,7 +234,7 @@ base::Status PortableCopy::write_volume(std::size_t number, FrameCopier& copier,
               : IndexSealer::of_new(carrier_keys_, carrier_counter_, source_.keys));
   const fs::path path = path_of(number);
   ASSIGN_OR_RETURN(PortableVolume volume,
-                   PortableVolume::begin(filesystem_, path, std::move(header)));
+                   PortableVolume::begin(filesystem_, path, header));
   for (std::size_t at = plan.begin; at < plan.end; ++at) {
     if (stop.stop_requested()) {
       return base::Error(base::ErrorCode::kInterrupted, "the export was stopped");

@@ -87,6 +87,9 @@ base::Result<ParsedManifest> open_manifest(const Volume& volume,
 base::Result<ParsedManifest> open_manifest(const Volume& volume,
                                            const keyvault::RecoveryKey& identity);
 
+/// "0001" for 1: how volumes are numbered in names.
+std::string volume_digits(std::uint32_t number);
+
 /// Names of volume objects: "archives/2a/2a7f…/2a7f…-0001.tar".
 std::string volume_name(const ArchiveId& archive, std::uint32_t number);
 struct VolumeName {

@@ -7,15 +7,19 @@ namespace {
 constexpr std::size_t kNumberDigits = 4;
 }  // namespace
 
-std::string volume_name(const ArchiveId& archive, std::uint32_t number) {
-  const std::string id = archive.hex();
+std::string volume_digits(std::uint32_t number) {
   std::string digits = std::to_string(number);
   if (digits.size() < kNumberDigits) {
     digits.insert(0, kNumberDigits - digits.size(), '0');
   }
+  return digits;
+}
+
+std::string volume_name(const ArchiveId& archive, std::uint32_t number) {
+  const std::string id = archive.hex();
   std::string name = "archives/";
   name.append(id, 0, 2).append("/").append(id).append("/").append(id);
-  return name + "-" + digits + ".tar";
+  return name + "-" + volume_digits(number) + ".tar";
 }
 
 std::optional<VolumeName> parse_volume_name(std::string_view name) {

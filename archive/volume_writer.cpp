@@ -1,5 +1,6 @@
 #include "archive/volume_writer.h"
 
+#include "archive/frame_index.h"
 #include "archive/limits.h"
 
 namespace sealift::archive {
@@ -16,14 +17,8 @@ std::string VolumeWriter::header_text(std::uint32_t number) const {
 
 base::Status VolumeWriter::append(const FrameHeader& header, base::ByteView frame) {
   std::unique_lock filling(filling_);
-  IndexEntry entry;
-  entry.id = header.id;
-  entry.kind = header.kind;
-  entry.key = header.kind == FrameKind::kData ? 0 : 1;
-  entry.offset = segment_begin_ + segment_.size();
-  entry.stored_size = static_cast<std::uint32_t>(frame.size());
-  entry.plain_size = header.plain_size;
-  segment_entries_.push_back(entry);
+  segment_entries_.push_back(entry_of(header, header.kind == FrameKind::kData ? 0 : 1,
+                                      segment_begin_ + segment_.size()));
   segment_.insert(segment_.end(), frame.begin(), frame.end());
   ++entries_;
 

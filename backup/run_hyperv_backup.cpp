@@ -111,8 +111,7 @@ class HypervRun {
       std::ranges::copy(vm::private_keys_in(given), std::back_inserter(found));
     }
     std::ranges::sort(found);
-    const auto twice = std::ranges::unique(found);
-    found.erase(twice.begin(), twice.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
     for (const fs::path& file : found) {
       outcome_.warnings.push_back(file.string() + " " + vm::kPrivateKeyWords);
     }

@@ -1,15 +1,12 @@
 // sealift keyvault trust: believe a signer from elsewhere.
 // Manual: docs/man/sealift-keyvault.1
-#include "base/byte_count.h"
-#include "base/filesystem.h"
 #include "cli/commands.h"
 #include "cli/open.h"
+#include "cli/signer_file.h"
 
 namespace sealift::cli {
 
 namespace {
-
-constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
 
 void no_options(boost::program_options::options_description& /*described*/) {}
 
@@ -18,12 +15,9 @@ base::Result<ExitStatus> run_trust(const Session& session, const Values& values)
   const std::string& name = arguments[0];
   const std::string& file = arguments[1];
   ASSIGN_OR_RETURN(keyvault::KeyVault vault, open_vault(session));
-  auto pem = base::read_file(file, kPemLimit);
-  if (!pem) return std::move(pem).error().at("file", file);
-  auto key = keyvault::SignerPublicKey::parse_pem(pem.value());
-  if (!key) return std::move(key).error().at("file", file);
-  RETURN_IF_ERROR(vault.trust(name, key.value()));
-  const std::string id = key->id().hex();
+  ASSIGN_OR_RETURN(const keyvault::SignerPublicKey key, read_signer(file));
+  RETURN_IF_ERROR(vault.trust(name, key));
+  const std::string id = key.id().hex();
   if (session.wants_json()) {
     session.answer({{"name", name}, {"signer", id}});
     return ExitStatus::kDone;

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "base/byte_count.h"
 #include "cli/open.h"
+#include "cli/signer_file.h"
 
 namespace sealift::cli {
 
 namespace {
-
-constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
 
 base::Result<archive::Trust> read_trust(const Session& session, const Values& values) {
   std::vector<archive::KnownSigner> known;
@@ -21,10 +19,8 @@ base::Result<archive::Trust> read_trust(const Session& session, const Values& va
     known.push_back({key, archive::Role::kWriter, {}, {}, std::move(origin)});
   };
   for (const std::string& file : values.all("signer")) {
-    ASSIGN_OR_RETURN(const base::Bytes pem, base::read_file(file, kPemLimit));
-    auto key = keyvault::SignerPublicKey::parse_pem(pem);
-    if (!key) return std::move(key).error().at("file", file);
-    add(key.value(), "--signer " + file);
+    ASSIGN_OR_RETURN(const keyvault::SignerPublicKey key, read_signer(file));
+    add(key, "--signer " + file);
   }
   ASSIGN_OR_RETURN(const auto vault, open_vault_if_any(session));
   if (vault) {

@@ -7,6 +7,7 @@
 #include "archive/volume_set.h"
 #include "cli/progress.h"
 #include "cli/snapshot_answer.h"
+#include "restore/snapshot_contents.h"
 
 namespace sealift::cli {
 
@@ -77,18 +78,8 @@ base::Result<SnapshotLoss> LossFinder::of_own_volumes(
 
 base::Result<SnapshotLoss> LossFinder::of_disks(const catalog::Snapshot& snapshot,
                                                 const std::stop_token& stop) {
-  const auto open_reader =
-      [&]() -> base::Result<std::unique_ptr<archive::SnapshotReader>> {
-    const archive::Repository& repository = open_->repository;
-    ASSIGN_OR_RETURN(const archive::ObjectInfo object,
-                     repository.store().examine(snapshot.last_volume));
-    ASSIGN_OR_RETURN(const archive::Volume last,
-                     archive::open_volume(repository.store(), object, repository.id(),
-                                          repository.trust()));
-    return archive::SnapshotReader::open(repository.source(), last, *open_->keys,
-                                         nullptr, *open_->catalog);
-  };
-  auto reader = open_reader();
+  const auto reader = restore::open_snapshot(
+      {open_->repository.source(), &*open_->keys, *open_->catalog}, snapshot, nullptr);
   if (!reader) return as_loss(reader.error(), snapshot.last_volume);
   SnapshotLoss loss;
   for (const archive::Component& component : reader.value()->manifest().components) {
