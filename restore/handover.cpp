@@ -49,8 +49,8 @@ std::vector<std::string> split_names(std::string_view names) {
 class HandoverMaker {
  public:
   HandoverMaker(const archive::SnapshotReader& reader,
-                const catalog::Snapshot& snapshot,
-                const archive::RepositoryId& repository, const WrapTarget& target)
+                const catalog::Snapshot& snapshot, const SnapshotPlace& place,
+                const WrapTarget& target)
       : reader_(reader),
         manifest_(reader.manifest()),
         target_(target),
@@ -59,7 +59,8 @@ class HandoverMaker {
     facts_.vm_id = manifest_.vm_uuid;
     facts_.snapshot = snapshot.id.hex();
     facts_.created = manifest_.created;
-    facts_.repository = repository.hex();
+    facts_.repository = place.source.repository.hex();
+    facts_.archives = place.archives;
     // Of an export that was made by hand nothing says where, or when.
     const std::string exported = fact(manifest_.consistency, "exported");
     if (const auto time = base::Timestamp::parse_stored(exported)) {
@@ -221,7 +222,7 @@ class HandoverMaker {
 
 base::Result<Handover> make_handover(const archive::SnapshotReader& reader,
                                      const catalog::Snapshot& snapshot,
-                                     const archive::RepositoryId& repository,
+                                     const SnapshotPlace& place,
                                      const WrapTarget& target) {
   const archive::Manifest& manifest = reader.manifest();
   if (manifest.platform != "hyper-v") {
@@ -232,7 +233,7 @@ base::Result<Handover> make_handover(const archive::SnapshotReader& reader,
             "write its files without it, then `sealift keyvault rewrap "
             "protection-key.json`");
   }
-  return HandoverMaker(reader, snapshot, repository, target).make();
+  return HandoverMaker(reader, snapshot, place, target).make();
 }
 
 std::string record_text(const Handover& handover,

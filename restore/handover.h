@@ -29,7 +29,7 @@ struct Handover {
 ///         kCorrupt: a key is damaged.
 base::Result<Handover> make_handover(const archive::SnapshotReader& reader,
                                      const catalog::Snapshot& snapshot,
-                                     const archive::RepositoryId& repository,
+                                     const SnapshotPlace& place,
                                      const WrapTarget& target);
 
 /// The text of the record.

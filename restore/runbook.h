@@ -7,6 +7,7 @@
 
 #include "base/timestamp.h"
 #include "restore/drive_disks.h"
+#include "restore/snapshot_contents.h"
 #include "vm/guest_state_protection.h"
 
 namespace sealift::restore {
@@ -27,9 +28,10 @@ struct RunbookKey {
 /// that somebody hostile wrote.
 struct RunbookFacts {
   std::string vm_name;
-  std::string vm_id;        ///< Lower case; also the name of the key that opens the VM.
-  std::string snapshot;     ///< Its id, hex.
-  std::string repository;   ///< Its id, hex.
+  std::string vm_id;       ///< Lower case; also the name of the key that opens the VM.
+  std::string snapshot;    ///< Its id, hex.
+  std::string repository;  ///< Its id, hex.
+  Archives archives = Archives::kWhole;  ///< What it was read from.
   base::Timestamp created;  ///< As `sealift list` shows it: when the export was read.
   std::optional<base::Timestamp> exported;  ///< None: not recorded.
   std::string source_cluster;  ///< Empty: not recorded, and so is the host.

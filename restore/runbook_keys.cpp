@@ -41,21 +41,41 @@ void write_invalid_version(Page& page, const Plan& plan) {
                                      {import_own_key(plan)}));
 }
 
+/// Where the snapshot is read from again: what stands for what, and the options.
+struct Origin {
+  std::string words;
+  std::string options;
+};
+
+Origin origin_of(const RunbookFacts& facts) {
+  if (facts.archives == Archives::kAsNeeded) {
+    return {
+        "`FILE.tar` stands for all files of the archive that this came from, "
+        "`SIGNER.pub.pem` for the public key of the host that signed it",
+        "--archive FILE.tar --signer SIGNER.pub.pem"};
+  }
+  return {
+      "`REPOSITORY` is where the storage is mounted",
+      "--repo REPOSITORY --repo-id " +
+          (facts.repository.empty() ? "REPOSITORY-ID" : shell_text(facts.repository))};
+}
+
 // At the desk, for another wrapping key.
 void write_restore_again(Page& page, const Plan& plan) {
   const RunbookFacts& facts = plan.facts;
+  const Origin origin = origin_of(facts);
   page.text(
       "Bring `sealift-wrap.pem` to the desk, restore again, and go on with the page in "
-      "`NEW-FOLDER`. `REPOSITORY` is where the storage is mounted, `ARCHIVE-KEY.pem` a "
-      "recovery key that opens archives, `MOC-KEY.pem` the one with the id " +
+      "`NEW-FOLDER`. " +
+      origin.words +
+      ", `ARCHIVE-KEY.pem` a recovery key that opens archives, `MOC-KEY.pem` the one "
+      "with the id " +
       code(facts.recovery_key_id) + ".");
-  const std::string repository_id =
-      facts.repository.empty() ? "REPOSITORY-ID" : shell_text(facts.repository);
   const std::string cluster = facts.target_cluster.empty()
                                   ? "TARGET-CLUSTER"
                                   : shell_text(facts.target_cluster);
-  page.shell({"sealift restore " + shell_text(short_id(facts.snapshot)) +
-                  " --repo REPOSITORY --repo-id " + repository_id + " \\",
+  page.shell({"sealift restore " + shell_text(short_id(facts.snapshot)) + " " +
+                  origin.options + " \\",
               "    --identity ARCHIVE-KEY.pem --key-identity MOC-KEY.pem \\",
               "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem \\",
               "    --wrapping-key-name NEW-NAME --target-cluster " + cluster});

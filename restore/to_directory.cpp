@@ -219,8 +219,8 @@ base::Status restore_to_directory(const RestoreEnvironment& environment,
                    open_snapshot(place, request.snapshot, &environment.identity));
   std::optional<Handover> handover;
   if (request.wrap) {
-    ASSIGN_OR_RETURN(handover, make_handover(*reader, request.snapshot,
-                                             place.source.repository, *request.wrap));
+    ASSIGN_OR_RETURN(handover,
+                     make_handover(*reader, request.snapshot, place, *request.wrap));
   }
   RETURN_IF_ERROR(must_have_own_names(*reader, handover));
   ASSIGN_OR_RETURN(const std::vector<std::string> volumes,

@@ -162,6 +162,32 @@ sealift B restore "$first" --identity /mnt/safe/one.pem --key-identity /mnt/safe
   --wrap-to /mnt/public/target.moc.pem --wrapping-key-name AzureStackTvmAKRootKey
 exits 5 'a wrapping key is not named like a key of the set'
 
+# --- out of a file alone: no repository, no catalog, no key vault ---
+mkdir "$BED/outside/usb"
+cp "$WORK/signer.pem" "$BED/outside/usb/signer.pub.pem"
+bed_mount A "$BED/outside/usb" /mnt/usb rw
+bed_mount B "$BED/outside/usb" /mnt/usb ro
+sealift A export "$first" --out /mnt/usb/payroll.tar
+exits 0 'the snapshot becomes a file'
+with_repository=("${SETTINGS_B[@]}")
+SETTINGS_B=()
+from_file() {
+  sealift B restore --archive /mnt/usb/payroll.tar --signer /mnt/usb/signer.pub.pem --identity /mnt/safe/one.pem \
+    --to-directory "/mnt/files/$1" "${@:2}"
+}
+from_file out-of-file
+exits 0 'the files of the VM come out of it'
+ok 'the same as out of the repository' diff -r "$FILES/first" "$FILES/out-of-file"
+ok 'the emergency reader reads it, too' "$READER" --identity "$BED/outside/safe/one.pem" --signer "$WORK/signer.pem" \
+  --out "$FILES/emergency-out-of-file" "$BED/outside/usb/payroll.tar"
+ok 'and the files are the same' diff -r "$FILES/first" "$FILES/emergency-out-of-file"
+from_file wrapped-out-of-file --key-identity /mnt/safe/moc.pem --wrap-to /mnt/public/target.moc.pem --wrapping-key-name wrap-2026
+exits 0 'and keys for a cluster'
+is 'which opens them' "$KEY wrap-2026" "$(unwrapped "$FILES"/wrapped-out-of-file/protection-keys/*/AES/*.json)"
+like 'with a runbook that asks for no repository' '^sealift restore .* --archive FILE.tar --signer SIGNER.pub.pem ' \
+  "$(cat "$FILES/wrapped-out-of-file/RUNBOOK.md")"
+SETTINGS_B=("${with_repository[@]}")
+
 # --- the second export: what changed is stored, and the parent of a differencing disk is known ---
 qemu-io -f vhdx -c 'write -q -P 0x42 8M 1M' "$DISKS/os disk.vhdx"
 make child "$DISKS/base.vhdx" "$DISKS/data.avhdx" --seed 2

@@ -466,6 +466,19 @@ TEST_CASE("a new wrapping key gets a new name, and the command has all that it n
   CHECK(has(write_runbook(facts), "--target-cluster TARGET-CLUSTER\n"));
 }
 
+TEST_CASE("what came out of a portable archive is restored again from its files",
+          "[restore][runbook]") {
+  RunbookFacts facts = plain();
+  facts.archives = Archives::kAsNeeded;
+  const std::string page = write_runbook(facts);
+  CHECK(has(page,
+            "sealift restore '2a7f91c0' --archive FILE.tar --signer SIGNER.pub.pem \\\n"
+            "    --identity ARCHIVE-KEY.pem --key-identity MOC-KEY.pem \\\n"
+            "    --to-directory NEW-FOLDER --wrap-to sealift-wrap.pem \\\n"));
+  CHECK(has(unwrapped(page), "`FILE.tar` stands for all files of the archive"));
+  CHECK_FALSE(has(page, "REPOSITORY"));
+}
+
 TEST_CASE("the key file that was opened is the one to compare with",
           "[restore][runbook]") {
   RunbookFacts facts = same_cluster();
