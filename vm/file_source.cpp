@@ -136,7 +136,8 @@ base::Result<FileStamp> stamp_of(const std::filesystem::path& path) {
   }
   if (!S_ISREG(found.st_mode)) {
     return base::Error(base::ErrorCode::kRefused, "it is no regular file")
-        .at("file", path.string());
+        .at("file", path.string())
+        .next("put the file itself there, not a link to it");
   }
   return stamp(found);
 }

@@ -21,6 +21,8 @@ constexpr std::string_view kStorageBegins = "\x14\x20\x28\x01";
 constexpr std::string_view kKeyJsonHolds = "\"private-key-wrapping-info\"";
 constexpr std::uint64_t kLargestKeyJson = base::kMiB;
 constexpr int kDeepest = 16;
+constexpr const char* kAgain =
+    "copy it again from where it was exported, or export the VM again";
 
 /// What is looked for below a folder.
 struct Search {
@@ -253,6 +255,26 @@ base::Result<bool> has_mark_of_vmgs(const base::ByteSource& file) {
   return false;
 }
 
+// By the end of its name; a key is told otherwise.
+bool is_named_as_vm_file(const fs::path& path) {
+  constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
+                                                     ".avhdx"};
+  const std::string ending = lower_case(path.extension().string());
+  return std::ranges::find(kEndings, ending) != kEndings.end();
+}
+
+base::Error no_vm_file(const fs::path& path, const base::ByteSource& file) {
+  const bool is_named_so = is_named_as_vm_file(path);
+  const char* cause =
+      is_named_so ? "it does not begin as its name says" : "it begins like none";
+  if (file.size() == 0) cause = "the file is empty";
+  return base::Error(base::ErrorCode::kRefused, "no file of a Hyper-V VM")
+      .because(cause)
+      .next(is_named_so ? kAgain
+                        : "name a .vmcx, .VMRS, .vmgs, .vhdx or .avhdx file, an "
+                          "exported key, or a folder of them");
+}
+
 base::Result<InspectedFile> inspect(const fs::path& path,
                                     const base::ByteSource& file) {
   if (is_named_as_key(path)) return of_key_json(path, file);
@@ -267,11 +289,7 @@ base::Result<InspectedFile> inspect(const fs::path& path,
   if (vmgs || vmgs.error().code() != base::ErrorCode::kCorrupt) return vmgs;
   ASSIGN_OR_RETURN(const bool has_mark, has_mark_of_vmgs(file));
   if (has_mark) return vmgs;
-  return base::Error(base::ErrorCode::kRefused, "no file of a Hyper-V VM")
-      .because(vmgs.error().what())
-      .next(
-          "name a .vmcx, .VMRS, .vmgs, .vhdx or .avhdx file, an exported key, or a "
-          "folder of them");
+  return no_vm_file(path, file);
 }
 
 }  // namespace
@@ -295,11 +313,8 @@ namespace {
 
 // By its name; of all the .json files that there may be, one that holds a key.
 bool is_one(const fs::path& path) {
-  const std::string ending = lower_case(path.extension().string());
-  constexpr std::array<std::string_view, 5> kEndings{".vmcx", ".vmrs", ".vmgs", ".vhdx",
-                                                     ".avhdx"};
-  if (ending == ".json") return is_exported_key(path);
-  return std::ranges::find(kEndings, ending) != kEndings.end();
+  if (lower_case(path.extension().string()) == ".json") return is_exported_key(path);
+  return is_named_as_vm_file(path);
 }
 
 base::Result<std::vector<fs::path>> list_files(
@@ -344,7 +359,12 @@ base::Result<InspectedFile> inspect_hyperv_file(const fs::path& path) {
   ASSIGN_OR_RETURN(const std::unique_ptr<base::ByteSource> file,
                    base::open_bytes(path));
   auto inspected = inspect(path, *file);
-  if (!inspected) return std::move(inspected).error().at("file", path.string());
+  if (!inspected) {
+    base::Error error = std::move(inspected).error();
+    const bool is_damaged = error.code() == base::ErrorCode::kCorrupt;
+    if (is_damaged && error.next_steps().empty()) error.next(kAgain);
+    return std::move(error.at("file", path.string()));
+  }
   inspected->path = path;
   inspected->stamp = stamp;
   return inspected;

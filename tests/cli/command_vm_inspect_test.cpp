@@ -101,6 +101,33 @@ TEST_CASE("vm inspect compares the files of an export", "[cli]") {
   CHECK(nlohmann::json::parse(alone.output)[0].at("remarks").empty());
 }
 
+TEST_CASE("vm inspect says why a file is none, by its name, and what to do", "[cli]") {
+  CommandLine host;
+  const std::string again =
+      "next:  copy it again from where it was exported, or export";
+  for (const char* name : {"os.vhdx", "VM.vmgs", "VM.vmcx"}) {
+    host.write(name, "");
+    const Outcome empty = host.run({"vm", "inspect", host.path(name)});
+    CHECK(empty.status == 5);
+    CHECK_THAT(empty.error, Contains("cause: the file is empty\n"));
+    CHECK_THAT(empty.error, Contains(again));
+  }
+  host.write("os.vhdx", std::string(4096, '\0'));
+  const Outcome zeros = host.run({"vm", "inspect", host.path("os.vhdx")});
+  CHECK(zeros.status == 5);
+  CHECK_THAT(zeros.error, Contains("cause: it does not begin as its name says\n"));
+  CHECK_THAT(zeros.error, Contains(again));
+  host.write("a.txt", "text");
+  const Outcome other = host.run({"vm", "inspect", host.path("a.txt")});
+  CHECK_THAT(other.error, Contains("next:  name a .vmcx, .VMRS, .vmgs, "));
+
+  copy(host, "vmgs/plain.vmgs", "torn.vmgs");
+  std::filesystem::resize_file(host.path("torn.vmgs"), 8192);
+  const Outcome torn = host.run({"vm", "inspect", host.path("torn.vmgs")});
+  CHECK(torn.status == 3);
+  CHECK_THAT(torn.error, Contains(again));
+}
+
 TEST_CASE("vm inspect says what is not there, or damaged", "[cli]") {
   CommandLine host;
   CHECK(host.run({"vm", "inspect", host.path("nothing")}).status == 10);
