@@ -389,8 +389,10 @@ foreach ($key in $record.Keys) {
         if ($null -eq $existing) { $imports += $key }
         elseif (-not $KeepAttestationKey) {
             Add-Blocker -What "the vault has an $attestationKeyName already; this script does not replace it" -Where $label `
-                -Cause ('(1) the system makes it when its first Trusted Launch VM starts. (2) Restoring to the same system that the VM comes from: ' +
-                    'Microsoft says to delete it before the import. (3) On another system it must be deleted only if a VM was started there by mistake before its key was imported') `
+                -Cause ('the system makes it when its first Trusted Launch VM starts, and what Microsoft says of it differs. ' +
+                    '(1) The page of 07/10/2025: delete it if a VM was started by mistake before its key was restored. ' +
+                    '(2) The same page of 07/21 and 07/23/2025: delete it, before the import, only when restoring to the same system. ' +
+                    '(3) TvmBackupUtils.psm1: delete it before the import if a Trusted Launch VM had been created here. RUNBOOK.md says more') `
                 -Next "decide: run this again with -KeepAttestationKey; or: $(Format-SealiftRemoveKey -Name $attestationKeyName)"
         }
         continue
