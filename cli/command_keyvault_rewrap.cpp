@@ -1,6 +1,9 @@
 // sealift keyvault rewrap: a wrapped protection key, wrapped to another key.
 // Manual: docs/man/sealift-keyvault.1
+#include <algorithm>
+
 #include "base/byte_count.h"
+#include "base/lower_case.h"
 #include "cli/commands.h"
 #include "cli/new_file.h"
 #include "cli/open.h"
@@ -29,6 +32,31 @@ base::Result<keyvault::Recipient> read_target(const std::string& file) {
   auto target = keyvault::Recipient::parse_pem(pem);
   if (!target) return std::move(target).error().at("file", file);
   return target;
+}
+
+// NAME of NAME_256.json.
+std::string key_name_of(const std::string& file) {
+  const std::string stem = std::filesystem::path(file).stem().string();
+  return stem.substr(0, stem.rfind('_'));
+}
+
+// The import of a key that is named like its wrapping key may hang.
+base::Status must_have_own_name(const std::string& name,
+                                const std::vector<std::string>& files) {
+  if (name.empty()) return base::Done{};
+  const auto is_it = [&name](const std::string& key) {
+    return base::lower_case(key) == base::lower_case(name);
+  };
+  const bool is_taken =
+      is_it("AzureStackTvmAKRootKey") || std::ranges::any_of(files, is_it, key_name_of);
+  if (!is_taken) return base::Done{};
+  return base::Error(base::ErrorCode::kRefused,
+                     "the wrapping key is named like a key that it is to import; "
+                     "nothing was written")
+      .at("option", "--wrapping-key-name " + name)
+      .next(
+          "make a wrapping key under a name of its own, and name that one with --to "
+          "and --wrapping-key-name");
 }
 
 // A key that is not what its cluster needs is not handed on: the import may take it.
@@ -63,6 +91,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
     return base::Error(base::ErrorCode::kUsage, "the name of a key is printable text")
         .at("option", "--wrapping-key-name " + name);
   }
+  RETURN_IF_ERROR(must_have_own_name(name, {file, *out}));
   ASSIGN_OR_RETURN(const keyvault::Recipient target, read_target(*to));
   ASSIGN_OR_RETURN(const keyvault::Secret text,
                    keyvault::read_secret_file(file, kFileLimit,

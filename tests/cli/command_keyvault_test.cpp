@@ -287,6 +287,15 @@ TEST_CASE("keyvault rewrap gives a key to another cluster", "[cli]") {
   CHECK(run({"--identity", identity, "--to", host.path("none"), "--out", out}).status ==
         10);
   CHECK_FALSE(std::filesystem::exists(out));
+  // The import of a key that is named like its wrapping key may hang.
+  for (const char* name : {"Web-01", "AzureStackTvmAKRootKey"}) {
+    const Outcome same =
+        run({"--identity", identity, "--to", to, "--out", host.path("web-01_256.json"),
+             "--wrapping-key-name", name});
+    CHECK(same.status == 5);
+    CHECK_THAT(same.error, Contains("named like a key that it is to import"));
+    CHECK_FALSE(std::filesystem::exists(host.path("web-01_256.json")));
+  }
 
   const Outcome done = run({"--identity", identity, "--to", to, "--out", out});
   CHECK(done.status == 0);
