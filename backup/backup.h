@@ -14,6 +14,7 @@
 #include "base/timestamp.h"
 #include "catalog/catalog.h"
 #include "keyvault/vault.h"
+#include "vm/capture.h"
 #include "vm/connection.h"
 #include "vm/description.h"
 
@@ -28,6 +29,7 @@ struct BackupRequest {
   std::vector<std::string> vms;               ///< Names or UUIDs, each once.
   vm::Missing missing = vm::Missing::kFails;  ///< --allow-incomplete: kRecorded
   Reading reading = Reading::kChanges;
+  vm::GuestAgent agent = vm::GuestAgent::kUsed;  ///< --require-agent: kRequired
   std::optional<std::filesystem::path> scratch_directory;
   std::map<std::string, std::filesystem::path> vtpm_secret_files;  ///< By VM as named.
   std::optional<std::uint64_t> read_limit;                         ///< Bytes a second.

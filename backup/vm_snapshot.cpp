@@ -136,6 +136,7 @@ class SnapshotTaker {
     vm::CaptureOptions options;
     options.scratch_directory = request_.scratch_directory;
     options.missing = request_.missing;
+    options.agent = request_.agent;
     options.checkpoint_prefix = checkpoint_prefix(environment_.repository.id());
     checkpoint_ = checkpoint_name(environment_.repository.id(), id);
     options.checkpoint = checkpoint_;
@@ -157,6 +158,7 @@ class SnapshotTaker {
     ASSIGN_OR_RETURN(const std::unique_ptr<vm::Capture> capture,
                      begin_with_changes(domain, description, options));
     taken_.pause = capture->pause();
+    std::ranges::move(capture->warnings(), std::back_inserter(taken_.warnings));
     RETURN_IF_ERROR(note_differences(description));
     RETURN_IF_ERROR(note_missing(*capture, description));
     ASSIGN_OR_RETURN(

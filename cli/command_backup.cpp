@@ -32,6 +32,8 @@ void add_options(options::options_description& described) {
   add("all", "every VM that libvirt knows on this host");
   add("full", "read disks whole, even where what changed is known");
   add("estimate", "say what would be read, and take no snapshot");
+  add("require-agent",
+      "no snapshot of a running VM whose guest agent does not freeze it");
   add("allow-incomplete",
       "go on when a part of a VM cannot be read; the verdict says so, exit status 4");
   add("scratch-dir", text("DIR"), "where QEMU keeps old blocks while it is read");
@@ -107,8 +109,13 @@ base::Result<SecretFiles> read_secret_files(const Values& values,
 }
 
 // Of an export there is nothing that QEMU could be asked.
-constexpr std::array<const char*, 6> kForLibvirt{
-    "all", "full", "estimate", "allow-incomplete", "scratch-dir", "vtpm-secret-file"};
+constexpr std::array<const char*, 7> kForLibvirt{"all",
+                                                 "full",
+                                                 "estimate",
+                                                 "require-agent",
+                                                 "allow-incomplete",
+                                                 "scratch-dir",
+                                                 "vtpm-secret-file"};
 constexpr std::array<const char*, 3> kForExports{"protection-key", "every-byte",
                                                  "allow-older"};
 
@@ -158,6 +165,7 @@ base::Result<ExitStatus> run(const Session& session, const Values& values) {
   ASSIGN_OR_RETURN(request.read_limit, read_limit(values, "read-limit"));
   ASSIGN_OR_RETURN(request.write_limit, read_limit(values, "write-limit"));
   if (values.has("allow-incomplete")) request.missing = vm::Missing::kRecorded;
+  if (values.has("require-agent")) request.agent = vm::GuestAgent::kRequired;
   if (values.has("full")) request.reading = backup::Reading::kEverything;
   ASSIGN_OR_RETURN(request.scratch_directory, scratch_folder(values));
   ASSIGN_OR_RETURN(const Configuration configuration, read_configuration(session));

@@ -48,6 +48,11 @@ struct ChangesWanted {
   std::set<std::string> targets;
 };
 
+enum class GuestAgent {
+  kUsed,      ///< Where one listens it freezes the guest's file systems.
+  kRequired,  ///< Or there is no snapshot of a running VM.
+};
+
 struct CaptureOptions {
   std::optional<std::filesystem::path>
       scratch_directory;  ///< Default: the domain's own.
@@ -60,6 +65,7 @@ struct CaptureOptions {
   std::set<std::string> known_checkpoints;
   std::optional<ChangesWanted> changes;
   Missing missing = Missing::kFails;  ///< Of NVRAM and vTPM state.
+  GuestAgent agent = GuestAgent::kUsed;
   /// What is started as guard: a program whose main() calls run_as_capture_guard().
   std::filesystem::path guard_program = "/proc/self/exe";
 };
@@ -83,6 +89,8 @@ class Capture {
   virtual const std::vector<std::unique_ptr<DiskSource>>& disks() const = 0;
   /// How consistency was reached, for the manifest: "method", "guest_agent", ...
   virtual const std::map<std::string, std::string>& facts() const = 0;
+  /// What the operator should know and cost nobody the snapshot.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   /// Ends every NBD connection, then the job, and removes everything it made. For a
   /// VM that was off: fails if it was started meanwhile. errors  kHypervisor, kIo: what
@@ -94,10 +102,11 @@ class Capture {
   virtual bool has_checkpoint() const = 0;
 };
 
-/// The live algorithm of design.md, section 4: pause, start a pull-mode backup job with
-/// a checkpoint, read NVRAM, vTPM state and definitions, resume; then the disks are
-/// there to be read. Disks with an iothread under a QEMU before 8.2.3 go another way
-/// (an external snapshot whose frozen base is read, then committed back).
+/// The live algorithm of design.md, section 4: freeze the guest's file systems where an
+/// agent listens, pause, start a pull-mode backup job with
+/// a checkpoint, read NVRAM, vTPM state and definitions, resume, thaw; then the disks
+/// are there to be read. Disks with an iothread under a QEMU before 8.2.3 go another
+/// way (an external snapshot whose frozen base is read, then committed back).
 ///
 /// errors  kRefused: names what cannot be captured.  kBusy: a job runs on the VM.
 ///         kHypervisor, kIo; the guest goes on and nothing is left behind.

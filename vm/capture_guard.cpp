@@ -19,6 +19,8 @@ constexpr auto kTick = std::chrono::milliseconds(500);
 // A guest held still for longer goes on, whatever its capture still waits for; the
 // capture measures too, and gives up the snapshot.
 constexpr auto kPauseLimit = std::chrono::seconds(10);
+// From before the agent is asked, which has 30 s, until after the pause.
+constexpr auto kFrozenLimit = std::chrono::seconds(45);
 // How long a capture may be stopped (SIGSTOP, a debugger) before it counts as dead: it
 // reads no replies, and a reply that is not read holds the guest in its next reset.
 constexpr int kTicksOfStopLimit = 6;
@@ -98,7 +100,7 @@ class Guard {
             const auto failures = undo();
             answer(failures);
             // libvirt may be away for longer than the capture waits.
-            if (!failures.empty()) undo_for_the_dead();
+            if (!failures.empty() || traces_.is_frozen) undo_for_the_dead();
             return;
           }
           if (message.json.contains("watching")) {
@@ -122,6 +124,9 @@ class Guard {
       if (is_pause_over() && reach() && resume_if_paused(domain_)) {
         traces_.is_paused = false;
       }
+      if (is_freeze_over() && reach() && undo_freeze(domain_, traces_)) {
+        traces_.is_frozen = false;
+      }
     }
   }
 
@@ -133,12 +138,20 @@ class Guard {
     if (traces->is_paused && !traces_.is_paused) {
       paused_since_ = std::chrono::steady_clock::now();
     }
+    if (traces->is_frozen && !traces_.is_frozen) {
+      frozen_since_ = std::chrono::steady_clock::now();
+    }
     traces_ = std::move(traces).value();
   }
 
   bool is_pause_over() const {
     return traces_.is_paused &&
            std::chrono::steady_clock::now() - paused_since_ > kPauseLimit;
+  }
+
+  bool is_freeze_over() const {
+    return traces_.is_frozen &&
+           std::chrono::steady_clock::now() - frozen_since_ > kFrozenLimit;
   }
 
   std::vector<base::Error> undo() {
@@ -153,7 +166,11 @@ class Guard {
       return {base::Error(base::ErrorCode::kHypervisor,
                           "QEMU does not close the connections to the VM's disks")};
     }
-    return undo_capture(domain_, traces_);
+    // An agent that hangs costs nobody the snapshot: it is asked again afterwards.
+    if (undo_freeze(domain_, traces_)) traces_.is_frozen = false;
+    CaptureTraces rest = traces_;
+    rest.is_frozen = false;
+    return undo_capture(domain_, rest);
   }
 
   // What the capture said before it fell silent may not have been read yet, and names
@@ -181,6 +198,7 @@ class Guard {
   bool undo_once() {
     // The guest goes on first; that needs no connection to end.
     if (traces_.is_paused && reach()) static_cast<void>(resume_if_paused(domain_));
+    if (reach()) static_cast<void>(undo_freeze(domain_, traces_));
     // A stopped capture may go on at any moment: first it cannot find its way to QEMU
     // any more, then it has nothing to tell that is not known here.
     static_cast<void>(remove_if_there(traces_.socket));
@@ -214,6 +232,7 @@ class Guard {
   Domain domain_;
   CaptureTraces traces_;
   std::chrono::steady_clock::time_point paused_since_;
+  std::chrono::steady_clock::time_point frozen_since_;
   HeldConnections connections_;
 };
 

@@ -34,5 +34,6 @@ inline std::filesystem::path shared_overlay_folder(const CaptureOptions& options
 }
 
 constexpr const char* kMarkSuffix = ".paused";
+constexpr const char* kFrozenSuffix = ".frozen";
 
 }  // namespace sealift::vm

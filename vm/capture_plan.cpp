@@ -55,6 +55,7 @@ base::Result<CapturePlan> plan_capture(const Domain& domain, const VmDescription
   CapturePlan plan;
   plan.traces.is_paused = vm.state == RunState::kRunning;
   plan.traces.mark = folder / (kFilePrefix + run + kMarkSuffix);
+  plan.traces.frozen_mark = folder / (kFilePrefix + run + kFrozenSuffix);
   std::vector<PulledDisk> pulled;
   std::vector<std::string> others = vm.removable_targets;
   for (const auto& [target, reason] : vm.unread_disks) others.push_back(target);

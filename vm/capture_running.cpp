@@ -6,6 +6,7 @@
 
 #include "base/file_descriptor.h"
 #include "vm/capture.h"
+#include "vm/capture_disks.h"
 #include "vm/capture_ended.h"
 #include "vm/capture_images.h"
 #include "vm/capture_plan.h"
@@ -13,8 +14,7 @@
 #include "vm/checkpoints.h"
 #include "vm/domain_folder.h"
 #include "vm/guard_process.h"
-#include "vm/image_file_source.h"
-#include "vm/nbd_disk_source.h"
+#include "vm/guest_agent.h"
 #include "vm/overlay.h"
 #include "vm/pause_watch.h"
 #include "vm/scratch_room.h"
@@ -33,9 +33,6 @@ constexpr auto kLockPatience = std::chrono::seconds(15);
 // The guard lets a guest go on after 10 s; what was read after that is not one instant.
 constexpr auto kPauseLimit = std::chrono::seconds(9);
 constexpr auto kEventLimit = std::chrono::seconds(2);
-// QEMU's server takes 100 clients (since the fix of CVE-2024-7409).
-constexpr unsigned kMostConnections = 64;
-constexpr unsigned kMostConnectionsOfDisk = 8;
 
 base::Error busy_with_a_job(const std::string& whose) {
   return base::Error(base::ErrorCode::kBusy, "a job runs on the VM already")
@@ -45,8 +42,8 @@ base::Error busy_with_a_job(const std::string& whose) {
 
 class RunningCapture final : public Capture {
  public:
-  RunningCapture(const Connection& connection, const Domain& domain)
-      : connection_(connection) {
+  RunningCapture(const Connection& connection, const Domain& domain, GuestAgent agent)
+      : connection_(connection), file_systems_(domain_, agent) {
     virDomainRef(domain.get());
     domain_.reset(domain.get());
   }
@@ -79,7 +76,8 @@ class RunningCapture final : public Capture {
     RETURN_IF_ERROR(hold_still(vm));
     RETURN_IF_ERROR(check_disks_are(vm, files_));
     if (was_paused_by_us_) pause_ = measured_pause(*watch);
-    RETURN_IF_ERROR(open_disks());
+    ASSIGN_OR_RETURN(disks_,
+                     open_captured_disks(connection_, domain_, plan_, since_, *guard_));
     note_facts();
     return base::Done{};
   }
@@ -95,6 +93,9 @@ class RunningCapture final : public Capture {
     return disks_;
   }
   const std::map<std::string, std::string>& facts() const override { return facts_; }
+  std::vector<std::string> warnings() const override {
+    return file_systems_.warnings();
+  }
 
   bool has_checkpoint() const override { return has_checkpoint_; }
 
@@ -165,14 +166,45 @@ class RunningCapture final : public Capture {
 
   base::Status hold_still(const VmDescription& vm) {
     // All of it, before any of it is done: whatever a dead capture had asked for may
-    // still happen. That the guest is paused comes last: it starts the guard's clock.
-    CaptureTraces not_paused = plan_.traces;
-    not_paused.is_paused = false;
-    RETURN_IF_ERROR(guard_->hold(not_paused));
+    // still happen. What starts the guard's clocks comes last.
+    RETURN_IF_ERROR(tell_guard(Pause::kNotYet));
     RETURN_IF_ERROR(make_images(plan_));
+    RETURN_IF_ERROR(freeze_file_systems());
+    auto status = pause_for_instant(vm);
+    auto thawed = thaw_file_systems();
+    RETURN_IF_ERROR(status);
+    return thawed;
+  }
+
+  enum class Pause { kNotYet, kAsPlanned };
+  base::Status tell_guard(Pause pause) {
+    CaptureTraces traces = plan_.traces;
+    if (pause == Pause::kNotYet) traces.is_paused = false;
+    return guard_->hold(traces);
+  }
+
+  base::Status freeze_file_systems() {
+    ASSIGN_OR_RETURN(const bool is_asked, file_systems_.find(plan_.traces.is_paused));
+    if (!is_asked) return base::Done{};
+    RETURN_IF_ERROR(make_mark(plan_.traces.frozen_mark));
+    plan_.traces.is_frozen = true;
+    RETURN_IF_ERROR(tell_guard(Pause::kNotYet));
+    return file_systems_.freeze();
+  }
+
+  base::Status thaw_file_systems() {
+    if (!plan_.traces.is_frozen) return base::Done{};
+    ASSIGN_OR_RETURN(const bool is_thawed, file_systems_.thaw());
+    if (!is_thawed) return base::Done{};
+    RETURN_IF_ERROR(remove_if_there(plan_.traces.frozen_mark));
+    plan_.traces.is_frozen = false;
+    return tell_guard(Pause::kAsPlanned);
+  }
+
+  base::Status pause_for_instant(const VmDescription& vm) {
     if (plan_.traces.is_paused) {
-      RETURN_IF_ERROR(make_mark());
-      RETURN_IF_ERROR(guard_->hold(plan_.traces));
+      RETURN_IF_ERROR(make_mark(plan_.traces.mark));
+      RETURN_IF_ERROR(tell_guard(Pause::kAsPlanned));
     }
     const auto begin = steady_clock::now();
     if (plan_.traces.is_paused && virDomainSuspend(domain_.get()) != 0) {
@@ -189,9 +221,9 @@ class RunningCapture final : public Capture {
     pause_ = std::chrono::duration_cast<milliseconds>(spent);
     if (plan_.traces.is_paused) {
       RETURN_IF_ERROR(remove_if_there(plan_.traces.mark));
-      RETURN_IF_ERROR(guard_->hold(not_paused));
       // Whoever pauses it from now on has his reasons.
       plan_.traces.is_paused = false;
+      RETURN_IF_ERROR(tell_guard(Pause::kNotYet));
       was_paused_by_us_ = true;
     }
     if (spent > kPauseLimit) {
@@ -202,13 +234,11 @@ class RunningCapture final : public Capture {
     return base::Done{};
   }
 
-  base::Status make_mark() const {
-    const base::FileDescriptor file(
-        ::open(plan_.traces.mark.c_str(),
-               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  static base::Status make_mark(const std::filesystem::path& mark) {
+    const base::FileDescriptor file(::open(
+        mark.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (file) return base::Done{};
-    return base::system_error(errno, "cannot create a file")
-        .at("file", plan_.traces.mark.string());
+    return base::system_error(errno, "cannot create a file").at("file", mark.string());
   }
 
   base::Status take_instant(const VmDescription& vm) {
@@ -244,35 +274,9 @@ class RunningCapture final : public Capture {
     return std::chrono::ceil<milliseconds>(*events);
   }
 
-  base::Status open_disks() {
-    const auto pulled = std::max<std::size_t>(
-        1, static_cast<std::size_t>(std::ranges::count(
-               plan_.disks, Way::kPull, [](const auto& disk) { return disk.second; })));
-    const auto connections =
-        static_cast<unsigned>(std::clamp<std::size_t>(kMostConnections / pulled, 2,
-                                                      kMostConnectionsOfDisk + 1) -
-                              1);
-    for (const auto& [disk, way] : plan_.disks) {
-      if (way == Way::kPull) {
-        disks_.push_back(open_pulled_disk(
-            disk, plan_.traces.socket,
-            plan_.tracked.contains(disk.target) ? exported_bitmap(disk.target) : "",
-            *guard_, connections, [this](base::Error error) {
-              return explain_reading(domain_, plan_.traces, std::move(error));
-            }));
-      } else {
-        const bool is_tracked = plan_.tracked.contains(disk.target);
-        ASSIGN_OR_RETURN(auto source,
-                         open_image_files(connection_, disk, is_tracked ? since_ : ""));
-        disks_.push_back(std::move(source));
-      }
-    }
-    return base::Done{};
-  }
-
   void note_facts() {
     facts_["method"] = was_paused_by_us_ ? "paused" : "found paused";
-    facts_["guest_agent"] = "not asked";
+    facts_.insert(file_systems_.facts().begin(), file_systems_.facts().end());
     for (const auto& [disk, way] : plan_.disks) {
       facts_["disk_" + disk.target] = way == Way::kPull      ? "pull-mode backup"
                                       : way == Way::kOverlay ? "frozen under an overlay"
@@ -287,6 +291,7 @@ class RunningCapture final : public Capture {
   bool was_paused_by_us_ = false;
   std::string since_;  // The bitmap of a disk that is read from its frozen image.
   CapturePlan plan_;
+  FileSystemHold file_systems_;
   base::Timestamp instant_;
   milliseconds pause_{0};
   Missing missing_policy_ = Missing::kFails;
@@ -304,7 +309,7 @@ base::Result<std::unique_ptr<Capture>> capture_running(const Connection& connect
                                                        const Domain& domain,
                                                        const VmDescription& description,
                                                        const CaptureOptions& options) {
-  auto capture = std::make_unique<RunningCapture>(connection, domain);
+  auto capture = std::make_unique<RunningCapture>(connection, domain, options.agent);
   if (auto status = capture->take(description, options); !status) {
     base::Error error = std::move(status).error();
     capture->abandon();

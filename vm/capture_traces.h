@@ -21,6 +21,8 @@ struct Overlay {
 struct CaptureTraces {
   bool is_paused = false;      ///< By us.
   std::filesystem::path mark;  ///< A file that is there while we hold the VM still.
+  bool is_frozen = false;      ///< Its file systems, by its agent, asked by us.
+  std::filesystem::path frozen_mark;  ///< There while they may be.
   std::filesystem::path socket;
   std::vector<std::filesystem::path> scratch_files;
   std::string checkpoint;

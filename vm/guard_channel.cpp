@@ -89,15 +89,19 @@ base::Json to_json(const CaptureTraces& traces) {
                         {"path", overlay.path.string()},
                         {"base", overlay.base.string()}});
   }
-  return {{"is_paused", traces.is_paused},    {"mark", traces.mark.string()},
-          {"socket", traces.socket.string()}, {"scratch_files", std::move(scratch)},
-          {"checkpoint", traces.checkpoint},  {"overlays", std::move(overlays)}};
+  return {
+      {"is_paused", traces.is_paused},    {"mark", traces.mark.string()},
+      {"is_frozen", traces.is_frozen},    {"frozen_mark", traces.frozen_mark.string()},
+      {"socket", traces.socket.string()}, {"scratch_files", std::move(scratch)},
+      {"checkpoint", traces.checkpoint},  {"overlays", std::move(overlays)}};
 }
 
 base::Result<CaptureTraces> traces_from_json(const base::Json& json) {
   CaptureTraces traces;
   ASSIGN_OR_RETURN(traces.is_paused, base::json_bool(json, "is_paused"));
   ASSIGN_OR_RETURN(traces.mark, base::json_string(json, "mark"));
+  ASSIGN_OR_RETURN(traces.is_frozen, base::json_bool(json, "is_frozen"));
+  ASSIGN_OR_RETURN(traces.frozen_mark, base::json_string(json, "frozen_mark"));
   ASSIGN_OR_RETURN(traces.socket, base::json_string(json, "socket"));
   ASSIGN_OR_RETURN(traces.checkpoint, base::json_string(json, "checkpoint"));
   ASSIGN_OR_RETURN(const base::Json scratch, base::json_array(json, "scratch_files"));

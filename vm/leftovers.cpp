@@ -3,6 +3,7 @@
 #include "vm/capture_names.h"
 #include "vm/checkpoints.h"
 #include "vm/domain_folder.h"
+#include "vm/guest_agent.h"
 #include "vm/overlay.h"
 #include "vm/overlay_files.h"
 #include "vm/undo_capture.h"
@@ -24,6 +25,7 @@ class CleanUp {
       ASSIGN_OR_RETURN(folder_, find_domain_folder(domain_));
       ASSIGN_OR_RETURN(lock, lock_domain_folder(folder_, kLockPatience));
       RETURN_IF_ERROR(resume());
+      RETURN_IF_ERROR(thaw());
       RETURN_IF_ERROR(end_job(vm));
     }
     RETURN_IF_ERROR(commit_overlays());
@@ -49,6 +51,23 @@ class CleanUp {
       RETURN_IF_ERROR(resume_if_paused(domain_));
       RETURN_IF_ERROR(remove_if_there(file));
       note("the VM was left paused and goes on now");
+    }
+    return base::Done{};
+  }
+
+  // Asked once: an agent that does not answer must not keep the VM from its backups.
+  base::Status thaw() {
+    ASSIGN_OR_RETURN(const auto files, list_files(folder_, kFilePrefix));
+    for (const auto& file : files) {
+      if (!file.string().ends_with(kFrozenSuffix)) continue;
+      const auto thawed = thaw_file_systems(domain_);
+      RETURN_IF_ERROR(remove_if_there(file));
+      note(thawed ? "the guest's file systems may have been left frozen, and go on now"
+                  : "the guest's file systems may be frozen, and the guest agent does "
+                    "not answer (" +
+                        thawed.error().cause() +
+                        "): see whether the guest writes; `virsh domfsthaw` lets them "
+                        "go on");
     }
     return base::Done{};
   }

@@ -9,6 +9,7 @@
 
 #include "base/subprocess.h"
 #include "vm/disk_server.h"
+#include "vm/guest_agent.h"
 #include "vm/overlay.h"
 #include "vm/xml.h"
 
@@ -141,6 +142,12 @@ base::Status remove_if_there(const std::filesystem::path& path) {
   return base::system_error(errno, "cannot remove a file").at("file", path.string());
 }
 
+base::Status undo_freeze(const Domain& domain, const CaptureTraces& traces) {
+  if (!traces.is_frozen) return base::Done{};
+  RETURN_IF_ERROR(thaw_file_systems(domain));
+  return remove_if_there(traces.frozen_mark);
+}
+
 std::vector<base::Error> undo_capture(const Domain& domain,
                                       const CaptureTraces& traces) {
   std::vector<base::Error> failures;
@@ -152,6 +159,7 @@ std::vector<base::Error> undo_capture(const Domain& domain,
     // While the mark is there the next run knows who paused the VM.
     note(status ? remove_if_there(traces.mark) : std::move(status));
   }
+  note(undo_freeze(domain, traces));
   if (!traces.socket.empty()) {
     auto socket = find_backup_socket(domain);
     if (!socket) {

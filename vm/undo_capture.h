@@ -31,6 +31,10 @@ base::Status delete_checkpoint(const Domain& domain, const std::string& name);
 /// Removes a file if it is there. errors  kIo.
 base::Status remove_if_there(const std::filesystem::path& path);
 
+/// Has the guest's agent let the file systems go on that we had it freeze.
+/// errors  kHypervisor: it does not answer.  kIo: the mark of it stays.
+base::Status undo_freeze(const Domain& domain, const CaptureTraces& traces);
+
 /// Undoes everything in `traces`, what hurts the guest first, and goes on after a
 /// failure. Only the job with our socket is ended.
 ///

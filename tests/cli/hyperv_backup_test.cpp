@@ -460,7 +460,8 @@ TEST_CASE("of an inbox the oldest export is stored first", "[cli]") {
 
 TEST_CASE("options of an export and of libvirt do not mix", "[cli]") {
   ExportScene scene;
-  for (const char* other : {"--all", "--full", "--estimate", "--allow-incomplete"}) {
+  for (const char* other :
+       {"--all", "--full", "--estimate", "--require-agent", "--allow-incomplete"}) {
     CHECK(scene.host.run({"backup", "--hyperv-export", "x", other}).status == 2);
   }
   CHECK(scene.host.run({"backup", "web-01", "--hyperv-export", "x"}).status == 2);

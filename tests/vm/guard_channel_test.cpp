@@ -18,6 +18,8 @@ TEST_CASE("what a capture said before it died still arrives, sockets too", "[vm]
   CaptureTraces traces;
   traces.is_paused = true;
   traces.mark = "/d/sealift-1.paused";
+  traces.is_frozen = true;
+  traces.frozen_mark = "/d/sealift-1.frozen";
   traces.socket = "/d/Ünï çödé";
   traces.scratch_files = {"/d/a", "/d/b"};
   traces.checkpoint = "sealift-x-1";
@@ -34,6 +36,8 @@ TEST_CASE("what a capture said before it died still arrives, sockets too", "[vm]
   const CaptureTraces held = traces_from_json(message.json["hold"]).value();
   CHECK(held.is_paused);
   CHECK(held.mark == traces.mark);
+  CHECK(held.is_frozen);
+  CHECK(held.frozen_mark == traces.frozen_mark);
   CHECK(held.socket == traces.socket);
   CHECK(held.scratch_files == traces.scratch_files);
   CHECK(held.checkpoint == traces.checkpoint);

@@ -67,19 +67,21 @@ bed_put() {
 #   --secret FILE        the protection key's value (default: 64 random hex digits)
 #   --private            the secret's value cannot be read back over the API
 #   --interface XML      network interfaces (default: one of type user with bed_mac TAG)
+#   --agent              a third disk with qemu-guest-agent, and its channel; with --mode agent or agentfails it runs
 #   --iothread           the data disk has an iothread of its own
 #   --extra XML          more devices
 bed_guest() {
   local c=$1 tag=$2
   shift 2
   local name=tl-$tag idle=0 boot=qcow2 data=qcow2 fill=0 folder=$BED_IMAGES file=$tag vtpm=encrypted secret='' private=no
-  local nvram=/var/lib/libvirt/qemu/nvram/${tag}_VARS.fd extra='' mode='' iothreads='' iothread=''
+  local nvram=/var/lib/libvirt/qemu/nvram/${tag}_VARS.fd extra='' mode='' iothreads='' iothread='' agent=0
   local interface
   interface="<interface type='user'><mac address='$(bed_mac "$tag")'/><model type='virtio'/></interface>"
   while [ $# -gt 0 ]; do
     case $1 in
       --idle) idle=1; shift; continue ;;
       --private) private=yes; shift; continue ;;
+      --agent) agent=1; shift; continue ;;
       --iothread) iothreads='<iothreads>1</iothreads>' iothread="iothread='1'"; shift; continue ;;
       --name) name=$2 ;;
       --boot) boot=$2 ;;
@@ -114,6 +116,13 @@ bed_guest() {
   bed_disk "$c" "$system" "$boot" "$boot_file"
   bed_disk "$c" "$data_source" "$data" "$data_file"
   rm -f "$blank" "$data_source"
+
+  if [ $agent = 1 ]; then
+    bed_disk "$c" "$BED_GUEST/agent.img" qcow2 "$folder/$file-agent.qcow2"
+    extra+="<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+      <source file='$(bed_xml_text "$folder/$file-agent.qcow2")'/><target dev='vdc' bus='virtio'/></disk>
+      <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+  fi
 
   cp "$BED_GUEST/VARS.fd" "$BED/$c/lib/staging"
   bed_put "$c" "$nvram"
