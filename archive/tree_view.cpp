@@ -38,18 +38,28 @@ base::Result<ChunkId> TreeView::id_at(std::uint64_t number) {
   return id;
 }
 
-base::Result<std::optional<std::uint64_t>> TreeView::last_data() {
-  if (root_.is_zero()) return std::optional<std::uint64_t>();
-  ChunkId id = root_;
-  std::uint64_t number = 0;  // Of the page, then of the chunk, within its level.
-  for (std::uint32_t level = shape_.depth(); level > 0; --level) {
-    ASSIGN_OR_RETURN(const Page* found, page(id, level, number));
-    std::size_t last = found->ids.size() - 1;
-    while (last > 0 && found->ids[last].is_zero()) --last;  // A page has one at least.
-    id = found->ids[last];
-    number = number * kPageFanOut + last;
+base::Result<std::optional<std::uint64_t>> TreeView::last_data(std::uint64_t below) {
+  if (root_.is_zero() || below == 0) return std::optional<std::uint64_t>();
+  return last_data_of(root_, shape_.depth(), 0, below);
+}
+
+// Of page `number` of `level`, or that chunk itself; it begins below `below`. The pages
+// above it stay loaded meanwhile.
+base::Result<std::optional<std::uint64_t>> TreeView::last_data_of(const ChunkId& id,
+                                                                  std::uint32_t level,
+                                                                  std::uint64_t number,
+                                                                  std::uint64_t below) {
+  if (level == 0) return std::optional(number);
+  ASSIGN_OR_RETURN(const Page* found, page(id, level, number));
+  for (std::size_t i = found->ids.size(); i-- > 0;) {
+    const std::uint64_t inner = number * kPageFanOut + i;
+    const bool begins_below = inner * TreeShape::span_of(level - 1) < below;
+    if (!begins_below || found->ids[i].is_zero()) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last,
+                     last_data_of(found->ids[i], level - 1, inner, below));
+    if (last) return last;
   }
-  return std::optional(number);
+  return std::optional<std::uint64_t>();
 }
 
 bool TreeView::matches(const ChunkId& id, base::ByteView content) {

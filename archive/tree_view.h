@@ -25,9 +25,9 @@ class TreeView {
   /// errors  what LoadPage returns, with the place offset.
   base::Result<ChunkId> id_at(std::uint64_t number);
 
-  /// The last chunk that is no hole; none if all are.
+  /// The last chunk below number `below` that is no hole; none if all are.
   /// errors  as id_at().
-  base::Result<std::optional<std::uint64_t>> last_data();
+  base::Result<std::optional<std::uint64_t>> last_data(std::uint64_t below);
 
   /// Whether `content`, all of a chunk's bytes, has this id; a hole's are zeros.
   bool matches(const ChunkId& id, base::ByteView content);
@@ -35,6 +35,10 @@ class TreeView {
  private:
   base::Result<const Page*> page(const ChunkId& id, std::uint32_t level,
                                  std::uint64_t number);
+  base::Result<std::optional<std::uint64_t>> last_data_of(const ChunkId& id,
+                                                          std::uint32_t level,
+                                                          std::uint64_t number,
+                                                          std::uint64_t below);
 
   struct Place {
     std::uint64_t number = 0;  ///< Of the page within its level.

@@ -58,6 +58,8 @@ class Picked {
     }
   }
 
+  bool has_data() const { return !data_.empty(); }
+
   bool is_enough() const {
     return data_.size() >= wanted_ / 2 && data_.size() + holes_.size() >= wanted_;
   }
@@ -116,6 +118,20 @@ class Sample {
     return base::Done{};
   }
 
+  // The last one with data. An image that was shrunk and grown again is zeros from
+  // somewhere on, and nobody's change: if any of its data was lost, this was.
+  base::Status pick_last(const std::stop_token& stop) {
+    std::uint64_t below = earlier_.shape().chunks();
+    while (!picked_.has_data() && !report_.missing_at) {
+      ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last,
+                       earlier_.last_data(below));
+      if (!last) break;
+      RETURN_IF_ERROR(pick({*last}, stop));
+      below = *last;
+    }
+    return base::Done{};
+  }
+
   base::Status compare(unsigned jobs, const std::function<void(std::size_t)>& spent,
                        const std::stop_token& stop) {
     std::mutex mutex;  // Guards earlier_ and report_.
@@ -167,9 +183,7 @@ base::Result<SampleReport> check_sample(vm::TrackedDisk& disk,
   ASSIGN_OR_RETURN(std::mt19937_64 random, seeded());
   Picked picked(wanted, random);
   Sample sample(disk, earlier, known, picked);
-  // The end of an image that was shrunk and grown again is zeros, and nobody's change.
-  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> last, earlier.last_data());
-  if (last) RETURN_IF_ERROR(sample.pick({*last}, stop));
+  RETURN_IF_ERROR(sample.pick_last(stop));
   const int draws = chunks <= wanted ? 1 : kMostDraws;
   for (int i = 0; i < draws && !picked.is_enough() && !sample.report().missing_at;
        ++i) {

@@ -136,8 +136,9 @@ class DiskStorer {
     if (sample->differs_at) {
       distrust(target, "at offset " + std::to_string(*sample->differs_at) +
                            " it has changed, and QEMU does not know: something else "
-                           "wrote to its image, or to one below it. Snapshots of this "
-                           "disk since the last one that read all of it may be wrong");
+                           "wrote to its image, or to one below it, or it was made "
+                           "smaller and larger again. Snapshots of this disk since the "
+                           "last one that read all of it may be wrong");
       return std::optional<archive::TreeView>();
     }
     stored_.facts["read_" + target] =

@@ -81,7 +81,9 @@ base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned
 
 base::Result<bool> ChangeWindow::is_unchanged(std::uint64_t offset,
                                               std::uint64_t size) {
-  if (offset < begin_ || offset + size > end_) RETURN_IF_ERROR(look_from(offset));
+  if (offset < begin_ || offset + size > end_) {
+    RETURN_IF_ERROR(look_from(offset / kWindow * kWindow));
+  }
   if (offset + size > end_) {
     return base::Error(base::ErrorCode::kDefect, "a piece is no larger than a window");
   }

@@ -20,8 +20,8 @@ base::Status read_picked_pieces(const std::vector<NbdReader*>& readers, unsigned
                                 const std::vector<std::uint64_t>& numbers,
                                 const PieceSink& sink, const std::stop_token& stop);
 
-/// Answers TrackedDisk::is_unchanged(): asks for a GiB at a time, so that questions
-/// that ascend cost little. Threads: one at a time.
+/// Answers TrackedDisk::is_unchanged(): asks for a GiB at a time, so that questions in
+/// order, up or down, cost little. A piece lies in one GiB. Threads: one at a time.
 class ChangeWindow {
  public:
   /// changes  Opened with the bitmap; outlives this.

@@ -83,6 +83,19 @@ def draw_disks(axes, rows, grows, label):
         part.set_ylim(bottom=0)
 
 
+def draw_changes(axes, rows):
+    at = [amount(row["changed of 64 GiB"]) for row in rows]
+    costs = [[float(number) for number in row["backup: wall s, CPU s, peak MiB"].split(",")] for row in rows]
+    axes[0].plot(at, [wall for wall, _, _ in costs], "o-", label="wall s")
+    axes[0].plot(at, [cpu for _, cpu, _ in costs], "o-", label="CPU s, with QEMU's")
+    axes[0].set_ylabel("s")
+    axes[1].plot(at, [peak for _, _, peak in costs], "o-", label="backup")
+    axes[1].set_ylabel("peak MiB")
+    for part in axes:
+        part.set_xlabel("MiB changed on a running VM's disk of 64 GiB")
+        part.set_ylim(bottom=0)
+
+
 def draw_catalog(axes, rows):
     chunks = [amount(row["chunks"]) for row in rows]
     lookups = [
@@ -102,11 +115,12 @@ def draw_catalog(axes, rows):
 
 
 def draw_growth(page):
-    figure, axes = pyplot.subplots(3, 2, figsize=(9, 9), layout="constrained")
+    figure, axes = pyplot.subplots(4, 2, figsize=(9, 12), layout="constrained")
     rows = table_under(page, "| disk | on it | backup")
     draw_disks(axes[0], [row for row in rows if row["on it"] == "1 GiB"], "disk", "GiB of the disk, 1 GiB on it")
     draw_disks(axes[1], [row for row in rows if row["disk"] == "4 TiB"], "on it", "GiB on a disk of 4 TiB")
-    draw_catalog(axes[2], table_under(page, "| repository | chunks |"))
+    draw_changes(axes[2], table_under(page, "| changed of 64 GiB |")[1:])  # The first one is of nothing.
+    draw_catalog(axes[3], table_under(page, "| repository | chunks |"))
     for part in axes.flat:
         part.set_xscale("log")
         part.legend(fontsize="small")

@@ -64,7 +64,8 @@ with open(sys.argv[1], "r+b") as image:
 PY
 }
 
-# change_live TAG SEED: the same on a running VM's disk, through its QEMU, over one connection to libvirt.
+# change_live TAG SEED [BLOCKS GIB]: the same on a running VM's disk, through its QEMU, over one connection to libvirt; or
+# BLOCKS such blocks on a disk of GIB.
 change_live() {
   local alias
   alias=$(vsh A dumpxml "$(bed_uuid "$1")" | python3 -c '
@@ -73,12 +74,12 @@ for disk in tree.parse(sys.stdin).iter("disk"):
     if disk.find("target").get("dev") == "vdc": print(disk.find("alias").get("name"))')
   rm -rf "$images/noise"
   mkdir "$images/noise"
-  python3 - "$(bed_uuid "$1")" "$alias" "$2" "$images/noise" "$BED_IMAGES/noise" > "$BED/A/commands" <<'PY'
+  python3 - "$(bed_uuid "$1")" "$alias" "$2" "$images/noise" "$BED_IMAGES/noise" "${3:-1310}" "${4:-8}" \
+    > "$BED/A/commands" <<'PY'
 import json, os, random, sys
-vm, alias, seed, here, there = sys.argv[1:]
+vm, alias, seed, here, there, count, gib = sys.argv[1:]
 random.seed(int(seed))
-blocks = (8 << 30) // 65536
-for n, block in enumerate(random.sample(range(blocks), blocks // 100)):
+for n, block in enumerate(random.sample(range((int(gib) << 30) // 65536), int(count))):
     with open(f"{here}/{n}", "wb") as file:
         file.write(os.urandom(65536))
     line = f'qemu-io -d /machine/peripheral/{alias}/virtio-backend "write -q -s {there}/{n} {block * 64}k 64k"'

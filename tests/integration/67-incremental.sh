@@ -304,6 +304,19 @@ vsh A blockresize "$web" vdb 40M > /dev/null
 writes web vdb 'write -P 0x52 38M 64k'
 broken web vdb 'it was resized from' 'a disk was resized' changed
 
+# Smaller and larger again: its size is what it was, and nobody noted it. The guest has written its last data anew, and
+# what is drawn of a disk that is nearly all holes hardly meets the one piece that was lost. It goes with this QEMU.
+in_cluster A qemu-img create -q -f qcow2 "$BED_IMAGES/web-wide.qcow2" 16G
+vsh A attach-disk "$web" "$BED_IMAGES/web-wide.qcow2" vdd --driver qemu --subdriver qcow2 --live > /dev/null
+writes web vdd 'write -P 0x5d 12G 64k' 'write -P 0x5d 15G 64k'
+backed_up web changed 'a wide disk'
+vsh A blockresize "$web" vdd 8G > /dev/null
+vsh A blockresize "$web" vdd 16G > /dev/null
+writes web vdd 'write -P 0x5e 15G 64k'
+backed_up web changed 'it was made smaller and larger again'
+like 'which is noticed' "^warning: tl-web: disk vdd: at offset $((12 << 30)) it has changed, .*smaller and larger" "$SAID_LAST"
+like 'and all of it is read' "^all: at offset $((12 << 30)) it has changed" "$(shows "$ID" vdd)"
+
 pid=$(cat "$BED/A/run/qemu/tl-web.pid")
 writes web vdb 'write -P 0x53 10M 64k'
 kill -9 "$pid"
