@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUnfinished = "sealift-export.unfinished";
+constexpr std::string_view kOurPrefix = "sealift-";
 constexpr const char* kNoTime = "none";  // Behind every RFC 3339 time.
 constexpr auto kLongestExport = std::chrono::hours(24);
 
@@ -139,6 +140,29 @@ std::vector<fs::path> oldest_first(std::vector<fs::path> exports) {
   std::ranges::stable_sort(exports, {},
                            [&](const fs::path& folder) { return times.at(folder); });
   return exports;
+}
+
+base::Result<std::vector<fs::path>> files_besides(const fs::path& folder,
+                                                  const std::vector<fs::path>& known) {
+  std::vector<fs::path> others;
+  std::error_code failure;
+  auto entry = fs::recursive_directory_iterator(folder, failure);
+  for (; !failure && entry != fs::recursive_directory_iterator();
+       entry.increment(failure)) {
+    if (entry->symlink_status(failure).type() == fs::file_type::directory) continue;
+    const fs::path& path = entry->path();
+    const bool is_ours =
+        entry.depth() == 0 && path.filename().string().starts_with(kOurPrefix);
+    if (!is_ours && std::ranges::find(known, path) == known.end()) {
+      others.push_back(path);
+    }
+  }
+  if (failure) {
+    return base::system_error(failure.value(), "cannot read a folder")
+        .at("folder", folder.string());
+  }
+  std::ranges::sort(others);
+  return others;
 }
 
 std::vector<const ExportDocument*> ExportDocuments::inventories() const {

@@ -31,6 +31,11 @@ base::Result<ExportFolders> find_exports(const std::filesystem::path& folder,
 std::vector<std::filesystem::path> oldest_first(
     std::vector<std::filesystem::path> exports);
 
+/// What lies in an export besides `known` and our own files at its top. errors  kIo.
+base::Result<std::vector<std::filesystem::path>> files_besides(
+    const std::filesystem::path& folder,
+    const std::vector<std::filesystem::path>& known);
+
 struct UnreadDocument {
   std::filesystem::path file;
   base::Error error;

@@ -132,8 +132,8 @@ class HypervRun {
       ASSIGN_OR_RETURN(const ExportDocument document, read_export_document(folder));
       RETURN_IF_ERROR(check_export_files(folder, document, paths, stop_));
       take_over(document, scene);
-      is_all = note_other_files(folder, document, paths) &&
-               note_said_vms(document, scene, outcome_);
+      ASSIGN_OR_RETURN(is_all, note_other_files(folder, paths));
+      is_all = note_said_vms(document, scene, outcome_) && is_all;
       through_inbox.said = document.digest;
     }
     RETURN_IF_ERROR(name_given_keys(scene, is_inbox));
@@ -147,21 +147,19 @@ class HypervRun {
     return base::Done{};
   }
 
-  // Of a kind that Sealift does not store. Whether there is none.
-  bool note_other_files(const fs::path& folder, const ExportDocument& document,
-                        const std::vector<fs::path>& known) {
-    bool is_none = true;
-    for (const ExportDocument::File& file : document.files) {
-      const fs::path path = folder / file.path;
-      if (std::ranges::find(known, path) != known.end()) continue;
-      is_none = false;
+  // Of a kind that Sealift does not store; also what came after the export, since all
+  // of the folder goes when it is cleaned. Whether there is none.
+  base::Result<bool> note_other_files(const fs::path& folder,
+                                      const std::vector<fs::path>& known) {
+    ASSIGN_OR_RETURN(const std::vector<fs::path> others, files_besides(folder, known));
+    for (const fs::path& path : others) {
       outcome_.warnings.push_back(path.string() +
                                   " is no file of a VM that Sealift knows, and is not "
                                   "stored; the export is not marked as stored: keep "
                                   "the file elsewhere, take it out of the VM's folder "
                                   "and export the VM again");
     }
-    return is_none;
+    return others.empty();
   }
 
   void take_over(const ExportDocument& document, ExportScene& scene) {

@@ -179,6 +179,22 @@ base::Result<std::vector<CapturedFile>> read_definitions(const Domain& domain) {
   return files;
 }
 
+namespace {
+
+// By target; of a volume its names, which stand there instead of a path.
+base::Result<std::map<std::string, std::string>> images_in(const std::string& xml) {
+  ASSIGN_OR_RETURN(const DomainFacts facts, read_domain_xml(xml, Missing::kRecorded));
+  std::map<std::string, std::string> images;
+  for (const Disk& disk : facts.vm.disks) images[disk.target] = disk.path.string();
+  for (const auto& [target, volume] : facts.volumes) {
+    images[target] = volume.pool + "/" + volume.volume;
+  }
+  for (const auto& [target, reason] : facts.vm.unread_disks) images[target];
+  return images;
+}
+
+}  // namespace
+
 base::Status check_disks_are(const VmDescription& vm,
                              const std::vector<CapturedFile>& files) {
   const auto active =
@@ -186,20 +202,10 @@ base::Status check_disks_are(const VmDescription& vm,
   if (active == files.end()) {
     return base::Error(base::ErrorCode::kHypervisor, "the VM stopped meanwhile");
   }
-  ASSIGN_OR_RETURN(
-      const DomainFacts now,
-      read_domain_xml(std::string(base::as_text(active->content)), Missing::kRecorded));
-  const auto images = [&vm](const VmDescription& of) {
-    std::map<std::string, std::string> found;
-    for (const Disk& disk : of.disks) found[disk.target] = disk.path.string();
-    for (const auto& [target, reason] : of.unread_disks) found[target];
-    // What is not read is known by its target alone.
-    for (const auto& [target, reason] : vm.unread_disks) {
-      if (found.contains(target)) found[target].clear();
-    }
-    return found;
-  };
-  if (images(now.vm) == images(vm)) return base::Done{};
+  const std::string_view now = base::as_text(active->content);
+  ASSIGN_OR_RETURN(const auto were, images_in(vm.active_xml));
+  ASSIGN_OR_RETURN(const auto are, images_in(std::string(now)));
+  if (are == were) return base::Done{};
   return base::Error(base::ErrorCode::kBusy, "a disk was plugged in or out meanwhile")
       .next("run this again");
 }
