@@ -12,8 +12,9 @@ namespace sealift::archive {
 
 namespace {
 
-constexpr std::uint64_t kEntryCost = 64;  // Of 56 bytes, sealed with others.
-constexpr std::uint64_t kKeyText = 512;   // A key, or an envelope without its bytes.
+constexpr std::uint64_t kEntryCost = 64;          // Of 56 bytes, sealed with others.
+constexpr std::uint64_t kLargestEnvelope = 4096;  // 16384 bits in hexadecimal digits.
+constexpr std::uint64_t kKeyText = 512;  // A key, or an envelope without its bytes.
 constexpr std::uint64_t kSegmentShare =
     512;  // A segment takes less per byte than 1/512.
 
@@ -74,13 +75,14 @@ bool has(const VolumeRoom& room, const VolumeRoom& cost) {
 }
 
 // Of the first frame out of `volume` if it `is_new` to the plan, else of a further one.
-VolumeRoom cost_in(const FramePlace& place, const Volume& volume, bool is_new) {
-  VolumeRoom cost{cost_of(place), 0, 1, 0, 0};
+VolumeRoom cost_in(const FramePlace& place, const Volume& volume, bool is_new,
+                   std::size_t added) {
+  VolumeRoom cost{cost_of(place), 0, 1, 0, 0, added};
   if (!is_new) return cost;
-  cost.header = header_cost_of(volume);
+  cost.header = header_cost_of(volume, added);
   cost.bytes += cost.header;
   cost.keys = volume.keys.size();
-  cost.envelopes = volume.envelopes.size();
+  cost.envelopes = envelopes_of(volume, added);
   return cost;
 }
 
@@ -97,11 +99,16 @@ std::uint64_t cost_of(const FramePlace& place) {
   return place.size + kEntryCost + place.size / kSegmentShare;
 }
 
-std::uint64_t header_cost_of(const Volume& volume) {
-  std::uint64_t cost = kKeyText * (volume.keys.size() + volume.envelopes.size() +
+std::size_t envelopes_of(const Volume& volume, std::size_t added) {
+  // Each content key has one of its own at least.
+  return volume.envelopes.size() * (1 + added);
+}
+
+std::uint64_t header_cost_of(const Volume& volume, std::size_t added) {
+  std::uint64_t cost = kKeyText * (volume.keys.size() + envelopes_of(volume, added) +
                                    volume.metadata_envelopes.size());
   for (const Envelope& envelope : volume.envelopes) cost += 2 * envelope.wrapped.size();
-  return cost;
+  return cost + envelopes_of(volume, added) * (added == 0 ? 0 : kLargestEnvelope);
 }
 
 base::Result<NeededFrames> find_needed(const VolumeSource& source,
@@ -128,11 +135,11 @@ base::Result<std::vector<VolumePlan>> plan_volumes(const NeededFrames& needed,
       const auto& sources = plans.back().sources;
       return sources.empty() || sources.back() != place.volume;
     };
-    if (!has(left, cost_in(place, volume, is_new()))) {
+    if (!has(left, cost_in(place, volume, is_new(), room.added))) {
       plans.push_back({at, at, {}});
       left = room;
     }
-    const VolumeRoom cost = cost_in(place, volume, is_new());
+    const VolumeRoom cost = cost_in(place, volume, is_new(), room.added);
     if (!has(left, cost)) return does_not_fit(volume);
     take(left, cost);
     if (is_new()) plans.back().sources.push_back(place.volume);

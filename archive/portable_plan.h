@@ -44,6 +44,7 @@ struct VolumeRoom {
   std::size_t frames = 0;
   std::size_t keys = 0;
   std::size_t envelopes = 0;
+  std::size_t added = 0;  ///< Recipients that each content key gets besides.
 };
 
 /// At least one plan; the last is that of the volume with the snapshot, which may get
@@ -52,8 +53,12 @@ struct VolumeRoom {
 base::Result<std::vector<VolumePlan>> plan_volumes(const NeededFrames& needed,
                                                    const VolumeRoom& room);
 
-/// What `volume` adds to header.json when a frame of it is there; never too little.
-std::uint64_t header_cost_of(const Volume& volume);
+/// What `volume` adds to header.json when a frame of it is there, with so many `added`
+/// recipients; never too little.
+std::uint64_t header_cost_of(const Volume& volume, std::size_t added);
+
+/// The envelopes in it then; never too few.
+std::size_t envelopes_of(const Volume& volume, std::size_t added);
 
 /// What a frame takes in a volume, with its entry in the index and its share of a
 /// segment's blocks and sum; never too little.

@@ -1,6 +1,7 @@
 #include "archive/portable_writer.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "archive/archive_writer.h"
 #include "archive/frame_sealer.h"
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 
 // For the header's other texts, tar blocks, sums of the tail, footer.
 constexpr std::uint64_t kFixedCost = 64 * base::kKiB;
+constexpr std::uint64_t kFixedKeyCost = 256;  // What surrounds an added key's text.
 
 /// Copies frames out of segments that were held against their signed sums, one after
 /// the other.
@@ -82,9 +84,13 @@ class PortableCopy {
   base::Result<VolumeRoom> room() const;
   fs::path path_of(std::size_t number) const;
   base::Status check_names() const;
+  std::size_t added() const {
+    return request_.added == nullptr ? 0 : request_.added->recipients().size();
+  }
   PortableHeader header_of(const VolumePlan& plan) const;
   base::Result<PortableHeader> make_carrier_header(const VolumePlan& plan);
   base::Result<PortableHeader> make_last_header(const VolumePlan& plan) const;
+  base::Status add_recipients(PortableHeader& header) const;
   base::Status write_volume(std::size_t number, FrameCopier& copier,
                             const std::function<void(std::uint64_t)>& told,
                             const std::stop_token& stop);
@@ -99,6 +105,7 @@ class PortableCopy {
   ArchiveId carrier_;
   ArchiveKeys carrier_keys_;
   std::vector<Envelope> carrier_envelopes_;
+  std::vector<AddedKey> added_keys_;
   FrameCounter carrier_counter_;
   std::vector<PortableFile> files_;
 };
@@ -109,6 +116,13 @@ std::uint64_t tail_size(const SnapshotPart& part) {
   return size;
 }
 
+std::uint64_t size_of(const std::vector<AddedKey>& keys) {
+  std::uint64_t size = 0;
+  // Quotation marks in it are escaped in the header.
+  for (const AddedKey& key : keys) size += 2 * key.text.size() + kFixedKeyCost;
+  return size;
+}
+
 base::Result<VolumeRoom> PortableCopy::room() const {
   const std::uint64_t whole = request_.volume_size.value_or(kMaxVolumeFileSize);
   if (whole < kMinPortableSize || whole > kMaxVolumeFileSize) {
@@ -116,7 +130,8 @@ base::Result<VolumeRoom> PortableCopy::room() const {
         .at("size", base::ByteCount(whole).text())
         .next("choose a --volume-size from 16 MiB to 1 TiB");
   }
-  const std::uint64_t header = header_cost_of(source_.last_volume);
+  const std::uint64_t header =
+      header_cost_of(source_.last_volume, added()) + size_of(added_keys_);
   const std::uint64_t fixed =
       kFixedCost + header + tail_size(*source_.last_volume.snapshot);
   VolumeRoom room;
@@ -125,8 +140,9 @@ base::Result<VolumeRoom> PortableCopy::room() const {
   room.frames = std::size_t{kMaxIndexEntriesInFrame} * kMaxIndexFrames;
   // The volume's own come besides.
   room.keys = kMaxKeys - source_.last_volume.keys.size();
-  room.envelopes = kMaxEnvelopes - std::max(source_.last_volume.envelopes.size(),
-                                            request_.recipients.size());
+  room.envelopes = kMaxEnvelopes - std::max(envelopes_of(source_.last_volume, added()),
+                                            request_.recipients.size() + added());
+  room.added = added();
   return room;
 }
 
@@ -157,6 +173,9 @@ base::Status PortableCopy::check_names() const {
 }
 
 base::Status PortableCopy::prepare(const std::stop_token& stop) {
+  if (request_.added != nullptr) {
+    ASSIGN_OR_RETURN(added_keys_, request_.added->wrap_protection_keys(source_.reader));
+  }
   ASSIGN_OR_RETURN(const VolumeRoom each, room());
   ASSIGN_OR_RETURN(needed_, find_needed(source_.volumes, source_.reader, stop));
   ASSIGN_OR_RETURN(plans_, plan_volumes(needed_, each));
@@ -165,7 +184,11 @@ base::Status PortableCopy::prepare(const std::stop_token& stop) {
   ASSIGN_OR_RETURN(carrier_, ArchiveWriter::draw_id());
   ASSIGN_OR_RETURN(const keyvault::Secret content, keyvault::Secret::random(kKeySize));
   ASSIGN_OR_RETURN(carrier_keys_, derive_archive_keys(content, carrier_));
-  for (const keyvault::Recipient& recipient : request_.recipients) {
+  auto recipients = request_.recipients;
+  if (request_.added != nullptr) {
+    std::ranges::copy(request_.added->recipients(), std::back_inserter(recipients));
+  }
+  for (const keyvault::Recipient& recipient : recipients) {
     ASSIGN_OR_RETURN(Envelope envelope, seal_envelope(content, recipient));
     carrier_envelopes_.push_back(std::move(envelope));
   }
@@ -182,8 +205,14 @@ PortableHeader PortableCopy::header_of(const VolumePlan& plan) const {
   return header;
 }
 
+base::Status PortableCopy::add_recipients(PortableHeader& header) const {
+  if (request_.added == nullptr) return base::Done{};
+  return request_.added->add_envelopes(header.text);
+}
+
 base::Result<PortableHeader> PortableCopy::make_carrier_header(const VolumePlan& plan) {
   PortableHeader header = header_of(plan);
+  RETURN_IF_ERROR(add_recipients(header));
   header.text.archive = carrier_;
   header.text.content_key = carrier_keys_.content_id;
   ASSIGN_OR_RETURN(
@@ -205,6 +234,8 @@ base::Result<PortableHeader> PortableCopy::make_last_header(
   header.text.number = source_.last_volume.number;
   header.text.content_key = source_.last_volume.content_key;
   header.add(source_.last_volume);
+  RETURN_IF_ERROR(add_recipients(header));
+  header.text.added_keys = added_keys_;
   return header;
 }
 

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "archive/added_recipients.h"
 #include "archive/snapshot_reader.h"
 #include "base/filesystem.h"
 #include "keyvault/signer.h"
@@ -23,6 +24,8 @@ struct PortableRequest {
   std::optional<std::uint64_t> volume_size;
   /// Who can open the volumes that belong to no archive of the repository.
   std::vector<keyvault::Recipient> recipients;
+  /// Who gets to open what those can; may be null. Outlives the writing.
+  AddedRecipients* added = nullptr;
   base::Timestamp created;
 };
 
@@ -45,6 +48,7 @@ struct PortableFile {
 /// return  In the order written; the last one has the snapshot.
 /// errors  kRefused: a file of that name is there; a volume size that cannot be.
 ///         kCorrupt: a volume, or a place that the index gives.  kIo.  kInterrupted.
+///         As AddedRecipients.
 ///         Nothing is left of the files then.
 base::Result<std::vector<PortableFile>> write_portable(
     const PortableSource& source, const PortableRequest& request,

@@ -19,7 +19,6 @@ constexpr std::size_t kDocumentLimit = std::size_t{1024} * 1024;
 constexpr std::uint64_t kFormat = 1;
 constexpr std::string_view kIdAlgorithm = "HMAC-SHA-256";
 constexpr std::size_t kMaxRecipients = 16;
-constexpr unsigned kMinRecipientBits = 3072;
 constexpr std::size_t kKeySize = 32;
 
 bool is_same_twice(const std::vector<keyvault::Recipient>& recipients) {

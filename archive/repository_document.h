@@ -51,6 +51,9 @@ struct NewRepositoryDocument {
   keyvault::Secret repository_key;
 };
 
+/// Of a recipient of archives; shorter ones are for protection keys alone.
+constexpr unsigned kMinRecipientBits = 3072;
+
 /// Of `recipients`, those under 3072 bits become key_recipients.
 /// errors  kUsage: no recipient, the same twice, none with 3072 bits; settings that
 ///         cannot be.

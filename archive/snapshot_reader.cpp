@@ -1,8 +1,11 @@
 #include "archive/snapshot_reader.h"
 
+#include <algorithm>
 #include <set>
 
 #include "archive/chunk_reading.h"
+#include "archive/limits.h"
+#include "archive/manifest_text.h"
 #include "archive/rule.h"
 
 namespace sealift::archive {
@@ -11,6 +14,29 @@ namespace {
 
 base::Error stopped() {
   return base::Error(base::ErrorCode::kInterrupted, "the reading was stopped");
+}
+
+// Keys that were added when the snapshot left its repository follow its own.
+base::Result<SnapshotPart> with_added_keys(const Volume& last_volume,
+                                           Manifest& manifest) {
+  SnapshotPart part = *last_volume.snapshot;
+  auto& entries = manifest.protection_keys;
+  if (entries.size() + last_volume.added_keys.size() > kMaxProtectionKeys) {
+    return broken("V12", "there are too many protection keys with those added");
+  }
+  for (const AddedKey& key : last_volume.added_keys) {
+    const auto own = std::ranges::find(entries, key.of, &ProtectionKeyEntry::member);
+    if (own == entries.end()) {
+      return broken("V14", "a key was added to one that the snapshot does not have")
+          .at("member", key.of);
+    }
+    ProtectionKeyEntry entry = *own;
+    entry.member = protection_key_member(entries.size());
+    entry.recipient = key.recipient;
+    part.protection_keys.emplace_back(entry.member, key.text);
+    entries.push_back(std::move(entry));
+  }
+  return part;
 }
 
 class TreeReader final : public SnapshotReader {
@@ -221,8 +247,9 @@ base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
     if (!own) return std::move(own).error().at("volume", last_volume.name);
     private_id_key = std::move(own.value().private_id);
   }
+  ASSIGN_OR_RETURN(SnapshotPart part, with_added_keys(last_volume, parsed.manifest));
   return std::unique_ptr<SnapshotReader>(std::make_unique<TreeReader>(
-      source, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
+      source, locator, std::move(parsed), std::move(part), last_volume.name,
       std::move(wrapping_key), identity, std::move(private_id_key)));
 }
 
@@ -232,8 +259,9 @@ base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(
   ASSIGN_OR_RETURN(ParsedManifest parsed, open_manifest(last_volume, identity));
   auto own = FrameKeys({}, &identity).archive_keys(last_volume);
   if (!own) return std::move(own).error().at("volume", last_volume.name);
+  ASSIGN_OR_RETURN(SnapshotPart part, with_added_keys(last_volume, parsed.manifest));
   return std::unique_ptr<SnapshotReader>(std::make_unique<TreeReader>(
-      source, locator, std::move(parsed), *last_volume.snapshot, last_volume.name,
+      source, locator, std::move(parsed), std::move(part), last_volume.name,
       keyvault::Secret(), &identity, std::move(own.value().private_id)));
 }
 

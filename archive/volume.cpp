@@ -31,6 +31,7 @@ base::Result<Volume> read_volume(const ObjectReader& store, const ObjectInfo& ob
   volume.envelopes = std::move(header.envelopes);
   volume.keys = std::move(header.keys);
   volume.metadata_envelopes = std::move(header.metadata_envelopes);
+  volume.added_keys = std::move(header.added_keys);
   const base::ByteView index = tail.content("index");
   volume.index_frames.assign(index.begin(), index.end());
   return volume;

@@ -32,6 +32,14 @@ struct FrameKey {
   SignerId signer;    ///< and who drew it.
 };
 
+/// A protection key of the snapshot, wrapped to a further recipient when the snapshot
+/// left its repository. Signed with the volume, not with the snapshot.
+struct AddedKey {
+  std::string of;  ///< The member that holds it for others: "protection-key.json".
+  RecipientId recipient;
+  std::string text;  ///< Key JSON.
+};
+
 /// What the last volume of an archive holds besides frames.
 struct SnapshotPart {
   Record record;  ///< Kind "snapshot", its signature checked.
@@ -57,6 +65,7 @@ struct Volume {
   std::vector<FrameKey> keys;
   /// Metadata keys wrapped (AES-KWP) under the repository's metadata wrapping key.
   std::vector<std::pair<KeyId, base::Bytes>> metadata_envelopes;
+  std::vector<AddedKey> added_keys;
   base::Bytes index_frames;  ///< Still sealed: open_index().
   std::optional<SnapshotPart> snapshot;
 };

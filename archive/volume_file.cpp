@@ -25,6 +25,15 @@ base::Result<base::Bytes> seal_entries(std::span<const IndexEntry> entries,
   return frames;
 }
 
+// A file of a folder has the volume's name at its end.
+base::Error in_volume(base::Error error, const std::string& name) {
+  const bool is_said = std::ranges::any_of(error.places(), [&name](const auto& place) {
+    return place.name.ends_with(name);
+  });
+  if (!is_said) error.at("volume", name);
+  return error;
+}
+
 std::uint32_t small(std::size_t size) { return static_cast<std::uint32_t>(size); }
 
 }  // namespace
@@ -52,7 +61,7 @@ base::Status VolumeFile::add(std::string name, base::ByteView content) {
 base::Status VolumeFile::add_unlisted(std::string_view name, base::ByteView content) {
   size_ += kTarBlock + tar_padded(content.size());
   auto added = stream_->add(name, content);
-  if (!added) return std::move(added).error().at("volume", name_);
+  if (!added) return in_volume(std::move(added).error(), name_);
   return added;
 }
 
@@ -96,7 +105,7 @@ base::Result<std::uint64_t> VolumeFile::finish(std::span<const IndexEntry> entri
 
   auto ended = stream_->end();
   if (ended) ended = object_->publish();
-  if (!ended) return std::move(ended).error().at("volume", name_);
+  if (!ended) return in_volume(std::move(ended).error(), name_);
   return footer.length;
 }
 

@@ -69,6 +69,20 @@ base::Result<MetadataEnvelope> parse_metadata_envelope(const Json& json) {
   return MetadataEnvelope(key, std::move(wrapped).value());
 }
 
+base::Result<AddedKey> parse_added_key(const Json& json) {
+  const auto checked = base::refuse_other_members(json, {"of", "recipient", "text"});
+  if (!checked) return refused(checked.error());
+  const auto of = base::json_string(json, "of");
+  if (!of) return refused(of.error());
+  const auto text = base::json_string(json, "text");
+  if (!text) return refused(text.error());
+  if (text->size() > kMaxProtectionKeySize) {
+    return broken("V12", "a key that was added to header.json is too long");
+  }
+  ASSIGN_OR_RETURN(const RecipientId recipient, id_of<RecipientId>(json, "recipient"));
+  return AddedKey{of.value(), recipient, text.value()};
+}
+
 base::Result<Envelope> parse_one_envelope(const Json& json) {
   auto envelope = parse_envelope(json);
   if (!envelope) return refused(envelope.error());
@@ -143,16 +157,20 @@ std::string to_json_text(const VolumeHeader& header) {
     metadata_envelopes.push_back(
         {{"key", key.hex()}, {"wrapped", base::to_hex(wrapped)}});
   }
-  const Json json{{"format", kFormat},
-                  {"repository", header.repository.hex()},
-                  {"archive", header.archive.hex()},
-                  {"volume", header.number},
-                  {"created", header.created.text()},
-                  {"signer", header.signer.hex()},
-                  {"content_key", header.content_key.hex()},
-                  {"envelopes", std::move(envelopes)},
-                  {"keys", std::move(keys)},
-                  {"metadata_envelopes", std::move(metadata_envelopes)}};
+  Json json{{"format", kFormat},
+            {"repository", header.repository.hex()},
+            {"archive", header.archive.hex()},
+            {"volume", header.number},
+            {"created", header.created.text()},
+            {"signer", header.signer.hex()},
+            {"content_key", header.content_key.hex()},
+            {"envelopes", std::move(envelopes)},
+            {"keys", std::move(keys)},
+            {"metadata_envelopes", std::move(metadata_envelopes)}};
+  for (const AddedKey& key : header.added_keys) {
+    json["added_keys"].push_back(
+        {{"of", key.of}, {"recipient", key.recipient.hex()}, {"text", key.text}});
+  }
   return json.dump() + "\n";
 }
 
@@ -164,8 +182,9 @@ base::Result<VolumeHeader> parse_volume_header(base::ByteView text) {
   if (format.value() > kFormat) return newer("V9", "header.json is of a newer format");
   if (format.value() != kFormat) return broken("V9", "header.json's format cannot be");
   const auto checked = base::refuse_other_members(
-      json.value(), {"format", "repository", "archive", "volume", "created", "signer",
-                     "content_key", "envelopes", "keys", "metadata_envelopes"});
+      json.value(),
+      {"format", "repository", "archive", "volume", "created", "signer", "content_key",
+       "envelopes", "keys", "metadata_envelopes", "added_keys"});
   if (!checked) return refused(checked.error());
 
   VolumeHeader header;
@@ -175,6 +194,10 @@ base::Result<VolumeHeader> parse_volume_header(base::ByteView text) {
   RETURN_IF_ERROR(parse_list(json.value(), "keys", kMaxKeys, parse_key, header.keys));
   RETURN_IF_ERROR(parse_list(json.value(), "metadata_envelopes", kMaxKeys,
                              parse_metadata_envelope, header.metadata_envelopes));
+  if (json->contains("added_keys")) {
+    RETURN_IF_ERROR(parse_list(json.value(), "added_keys", kMaxProtectionKeys,
+                               parse_added_key, header.added_keys));
+  }
   RETURN_IF_ERROR(check_keys(header));
   return header;
 }

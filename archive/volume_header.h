@@ -18,6 +18,7 @@ struct VolumeHeader {
   std::vector<Envelope> envelopes;
   std::vector<FrameKey> keys;
   std::vector<std::pair<KeyId, base::Bytes>> metadata_envelopes;
+  std::vector<AddedKey> added_keys;
 };
 
 std::string to_json_text(const VolumeHeader& header);

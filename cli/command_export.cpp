@@ -1,9 +1,13 @@
 // sealift export: a snapshot as files that need no repository.
 // Manual: docs/man/sealift-export.1
+#include <algorithm>
+
 #include "archive/portable_writer.h"
 #include "base/byte_count.h"
+#include "base/filesystem.h"
 #include "cli/byte_size.h"
 #include "cli/commands.h"
+#include "cli/key_identity.h"
 #include "cli/open.h"
 #include "cli/progress.h"
 #include "cli/select_snapshot.h"
@@ -21,16 +25,88 @@ void add_options(options::options_description& described) {
   auto add = described.add_options();
   add("out", options::value<std::string>()->value_name("FILE.tar"),
       "the new file; of several FILE-0001.tar, FILE-0002.tar and so on");
+  add("add-recipient",
+      options::value<std::vector<std::string>>()->composing()->value_name(
+          "KEY.pub.pem"),
+      "who can open the files, too: another site's recovery key; needs --identity");
   add("volume-size", options::value<std::string>()->value_name("SIZE"),
       "no file is larger: \"4095M\" for FAT32; 16 MiB or more");
+  add_key_identity_options(described);
+}
+
+base::Status check_words(const Session& session, const Values& values) {
+  if (!values.has("out")) {
+    return base::Error(base::ErrorCode::kUsage, "no file is named to write to")
+        .next("name it with --out FILE.tar");
+  }
+  if (values.has("add-recipient")) {
+    return session.chosen().identity ? base::Status(base::Done{})
+                                     : load_identity(session).error();
+  }
+  for (const char* other : {"key-identity", "key-passphrase-file"}) {
+    if (!values.has(other)) continue;
+    return base::Error(
+        base::ErrorCode::kUsage,
+        std::string("--") + other + " goes with --add-recipient KEY.pub.pem only");
+  }
+  return base::Done{};
+}
+
+base::Result<keyvault::Recipient> read_recipient(const std::string& file) {
+  constexpr std::uint64_t kPemLimit = 64 * base::kKiB;
+  auto pem = base::read_file(file, kPemLimit);
+  if (!pem) return std::move(pem).error().at("file", file);
+  auto recipient = keyvault::Recipient::parse_pem(pem.value());
+  if (!recipient) return std::move(recipient).error().at("file", file);
+  if (recipient->bits() >= archive::kMinRecipientBits) return recipient;
+  return base::Error(base::ErrorCode::kRefused,
+                     "archives want a recipient of at least 3072 bits, this one has " +
+                         std::to_string(recipient->bits()))
+      .at("file", file)
+      .next("make one: sealift keyvault new-recovery-key --out KEY.pem");
+}
+
+/// Who is added, and what opens things for them.
+struct Addition {
+  std::optional<keyvault::RecoveryKey> identity;
+  std::optional<keyvault::RecoveryKey> key_identity;
+  std::optional<archive::AddedRecipients> recipients;
+};
+
+// Keeps its place: the recipients refer to the keys beside them.
+base::Status read_addition(const Session& session, const Values& values,
+                           const OpenRepository& open, Addition& addition) {
+  if (!values.has("add-recipient")) return base::Done{};
+  std::vector<keyvault::Recipient> added;
+  for (const std::string& file : values.all("add-recipient")) {
+    ASSIGN_OR_RETURN(keyvault::Recipient recipient, read_recipient(file));
+    const auto& known = open.repository.document().recipients;
+    const auto is_it = [&recipient](const keyvault::Recipient& one) {
+      return one.id() == recipient.id();
+    };
+    if (std::ranges::any_of(known, is_it) || std::ranges::any_of(added, is_it)) {
+      session.warn("recipient " + recipient.id().hex() + " opens it anyway");
+      continue;
+    }
+    added.push_back(std::move(recipient));
+  }
+  ASSIGN_OR_RETURN(addition.identity, load_identity(session));
+  ASSIGN_OR_RETURN(addition.key_identity, load_key_identity(session, values));
+  addition.recipients.emplace(
+      *addition.identity,
+      addition.key_identity ? *addition.key_identity : *addition.identity,
+      std::move(added));
+  return base::Done{};
 }
 
 base::Result<archive::PortableRequest> read_request(const Session& session,
                                                     const Values& values,
-                                                    const OpenRepository& open) {
+                                                    const OpenRepository& open,
+                                                    Addition& addition) {
   archive::PortableRequest request;
   request.out = *values.one("out");
   request.recipients = open.repository.document().recipients;
+  if (addition.recipients) request.added = &*addition.recipients;
   request.created = session.surroundings().clock.now();
   const auto size = values.one("volume-size");
   if (!size) return request;
@@ -99,15 +175,14 @@ base::Result<std::vector<archive::PortableFile>> write(
 }
 
 base::Result<ExitStatus> run(const Session& session, const Values& values) {
-  if (!values.has("out")) {
-    return base::Error(base::ErrorCode::kUsage, "no file is named to write to")
-        .next("name it with --out FILE.tar");
-  }
+  RETURN_IF_ERROR(check_words(session, values));
   ASSIGN_OR_RETURN(const OpenRepository open,
                    open_for_reading(session, OnLoss::kReport));
   if (!open.vault) return needs_vault(session);
+  Addition addition;
+  RETURN_IF_ERROR(read_addition(session, values, open, addition));
   ASSIGN_OR_RETURN(const archive::PortableRequest request,
-                   read_request(session, values, open));
+                   read_request(session, values, open, addition));
   ASSIGN_OR_RETURN(const catalog::Snapshot snapshot,
                    select_snapshot(session, open, values.arguments().front()));
   auto files = write(session, open, snapshot, request);
@@ -137,7 +212,7 @@ const Command kExport{
     .words = "export",
     .group = Group::kBringBack,
     .summary = "a snapshot as files that need no repository",
-    .synopsis = "SNAPSHOT --out FILE.tar [--volume-size SIZE]",
+    .synopsis = "SNAPSHOT --out FILE.tar [OPTIONS]",
     .details =
         "Writes one snapshot into a file that `sealift restore --archive` brings back\n"
         "anywhere: with the recovery key and the signer's public key, and with no\n"
@@ -145,6 +220,8 @@ const Command kExport{
         "it\n"
         "was held against its signed sums; no recovery key is needed. Nothing is\n"
         "overwritten.\n"
+        "With --add-recipient another site's recovery key opens the files, too; that\n"
+        "wants a recovery key of this repository.\n"
         "SNAPSHOT is an id or the start of one, VM, VM@latest or VM@TIME.\n",
     .examples =
         "  sealift export web-01 --out /media/usb/web-01.tar --volume-size 4095M\n",

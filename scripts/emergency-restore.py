@@ -533,6 +533,7 @@ class Volume:
         self.segments = None       # (offset of the content, size), when every byte was checked
         self.header = None
         self.snapshot = None
+        self.added = {}            # member -> text: keys that were added to those it has
         self._lock = threading.Lock()
 
     @property
@@ -704,6 +705,11 @@ class Volume:
         """The names of the protection-key members, in their order."""
         return [key_member(n + 1) for n in range(self.keys_count)]
 
+    def key_texts(self):
+        """Name and text of each protection key, those that were added last."""
+        yield from ((name, self.content(name)) for name in self.key_members())
+        yield from self.added.items()
+
     def _check_name(self):
         """V10: the file's name is that of the archive and number in header.json; a file that is
         not named like a volume of a repository may have any name (portable.md)."""
@@ -802,10 +808,13 @@ def parse_header(data):
     except ValueError as error:
         raise corrupt("V9", "header.json is not JSON as it must be: %s" % error) from None
     check_format("V9", where, value)
+    added = value.pop("added_keys", []) if isinstance(value, dict) else []
     check_members("V9", where, value, {
         "format": UNSIGNED, "repository": TEXT, "archive": TEXT, "volume": UNSIGNED,
         "created": TEXT, "signer": TEXT, "content_key": TEXT, "envelopes": LIST, "keys": LIST,
         "metadata_envelopes": LIST})
+    if not is_type(added, LIST):
+        raise corrupt("V9", "member added_keys of header.json is no array")
     check_form("V9", where, value, ("format", "volume"), lambda number: number >= 1)
     check_form("V9", where, value, ("repository", "signer", "content_key"), HEX32.fullmatch)
     check_form("V9", where, value, ("archive",), HEX16.fullmatch)
@@ -820,6 +829,10 @@ def parse_header(data):
     header["keys"] = [parse_key_entry(entry) for entry in value["keys"]]
     header["envelopes"] = [parse_envelope(envelope) for envelope in value["envelopes"]]
     header["volume"] = value["volume"]
+    for key in added:
+        check_members("V9", "an added key", key, {"of": TEXT, "recipient": TEXT, "text": TEXT})
+        check_form("V9", "an added key", key, ("recipient",), HEX32.fullmatch)
+    header["added_keys"] = added
     return header
 
 
@@ -853,6 +866,23 @@ def check_header_limits(header):
     own = [e for e in keys if e["use"] == "metadata" and e["archive"] == header["archive"]]
     if len(own) != 1 or own[0]["content_key"] != header["content_key"]:
         raise corrupt("V12", "header.json does not name one metadata key of its archive")
+    if (len(header["added_keys"]) > MAX_KEY_MEMBERS
+            or any(len(key["text"].encode()) > MAX_KEY_MEMBER for key in header["added_keys"])):
+        raise corrupt("V12", "header.json holds too many added keys, or too long ones")
+
+
+def add_keys(manifest, volume):
+    """The keys that were added when the snapshot left its repository follow its own: V14."""
+    entries = manifest["protection_keys"]
+    own = {entry["member"]: entry for entry in entries}
+    if len(entries) + len(volume.header["added_keys"]) > MAX_KEY_MEMBERS:
+        raise corrupt("V12", "there are too many protection keys with those added")
+    for key in volume.header["added_keys"]:
+        if key["of"] not in own:
+            raise corrupt("V14", "a key was added to one that the snapshot does not have")
+        member = key_member(len(entries) + 1)
+        entries.append({**own[key["of"]], "member": member, "recipient": key["recipient"]})
+        volume.added[member] = key["text"].encode()
 
 
 # ---- Snapshot texts: snapshot.md, record.md ----------------------------------------------------
@@ -964,6 +994,7 @@ def open_manifest(volume, ring):
         if [key["member"] for key in value["protection_keys"]] != volume.key_members():
             raise corrupt("M8", "the manifest names other protection keys than are there")
         check_export_paths(value)
+        add_keys(value, volume)
         return value
 
 
@@ -1451,7 +1482,8 @@ def find_protection_key(restore, reveal):
 def open_protection_key(restore, member, states):
     """One protection-key member: the J rules, then the W rules for every state."""
     with within(restore.last.name, member):
-        key, hash_name = unwrap_key_json(restore.last.content(member), restore.ring.identity)
+        text = dict(restore.last.key_texts())[member]
+        key, hash_name = unwrap_key_json(text, restore.ring.identity)
         say("note: %s was opened with %s" % (member, hash_name))
     for title, state in states:
         with within(restore.last.name, title):
@@ -1562,7 +1594,8 @@ class Restore:
 
     def check_names(self):
         """Names become files: plain ones, all distinct. "A reader takes no name as a path"."""
-        names = [c.file_name for c in self.components] + self.last.key_members()
+        names = [c.file_name for c in self.components]
+        names += self.last.key_members() + list(self.last.added)
         seen = set()
         is_name = is_export_path if self.manifest["platform"] == "hyper-v" else is_file_name
         for name in names:
@@ -1647,8 +1680,7 @@ class Restore:
             output.write_sparse(component.file_name, component.size,
                                 self.plaintexts(component, pool))
             lines.append("%s  %d bytes" % (component.file_name, component.size))
-        for member in self.last.key_members():
-            data = self.last.content(member)
+        for member, data in self.last.key_texts():
             output.write_sparse(member, len(data), [(0, data)])
             lines.append("%s  %d bytes" % (member, len(data)))
         return lines

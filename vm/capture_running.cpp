@@ -64,6 +64,7 @@ class RunningCapture final : public Capture {
     ASSIGN_OR_RETURN(plan_, plan_capture(domain_, vm, options, folder));
     RETURN_IF_ERROR(refuse_if_busy());
     RETURN_IF_ERROR(refuse_if_room_is_low());
+    ASSIGN_OR_RETURN(has_agent_, file_systems_.find(plan_.traces.is_paused));
     ASSIGN_OR_RETURN(const std::unique_ptr<PauseWatch> watch,
                      PauseWatch::start(connection_, domain_));
     const Text uri(virConnectGetURI(connection_.get()));
@@ -184,8 +185,7 @@ class RunningCapture final : public Capture {
   }
 
   base::Status freeze_file_systems() {
-    ASSIGN_OR_RETURN(const bool is_asked, file_systems_.find(plan_.traces.is_paused));
-    if (!is_asked) return base::Done{};
+    if (!has_agent_) return base::Done{};
     RETURN_IF_ERROR(make_mark(plan_.traces.frozen_mark));
     plan_.traces.is_frozen = true;
     RETURN_IF_ERROR(tell_guard(Pause::kNotYet));
@@ -288,6 +288,7 @@ class RunningCapture final : public Capture {
   Domain domain_;
   std::string vm_name_;
   bool has_checkpoint_ = false;
+  bool has_agent_ = false;
   bool was_paused_by_us_ = false;
   std::string since_;  // The bitmap of a disk that is read from its frozen image.
   CapturePlan plan_;

@@ -9,6 +9,7 @@
 #include "archive/portable_writer.h"
 #include "archive/volume_tail.h"
 #include "base/byte_count.h"
+#include "keyvault/protection_key.h"
 #include "tests/archive/archive_fixture.h"
 #include "tests/support/catch.h"
 #include "tests/support/failing_filesystem.h"
@@ -56,15 +57,16 @@ struct PortableScene {
 
   base::Result<std::vector<PortableFile>> write(
       std::optional<std::uint64_t> volume_size = {},
-      base::Filesystem& filesystem = base::real_filesystem()) const {
+      base::Filesystem& filesystem = base::real_filesystem(),
+      AddedRecipients* added = nullptr) const {
     const Volume last = must(fixture.open(last_name));
     const TestLocator locator = fixture.locate_all();
     const auto reader = must(fixture.read(last, locator, nullptr));
     const PortableSource source{fixture.reading(), *reader, last,
                                 ArchiveFixture::keys().repository};
-    return write_portable(source,
-                          {out(), volume_size, fixture.recipients, fixture.created},
-                          exporter, filesystem, nullptr, {});
+    return write_portable(
+        source, {out(), volume_size, fixture.recipients, added, fixture.created},
+        exporter, filesystem, nullptr, {});
   }
 
   static Trust trust(bool with_exporter = true) {
@@ -101,6 +103,27 @@ void check_content(const PortableScene& scene, const PortableArchive& archive,
         scene.content.state);
   CHECK(reader->manifest().vm_name == ArchiveFixture::description().vm_name);
   CHECK(reader->protection_keys().size() == 2);
+}
+
+/// A snapshot for one recipient, with a protection key. The key comes back.
+keyvault::Secret write_for_one(PortableScene& scene) {
+  ArchiveFixture& fixture = scene.fixture;
+  const keyvault::Recipient& recipient = ArchiveFixture::keys().recovery.recipient();
+  fixture.recipients = {recipient};
+  fixture.known = &fixture.nothing_known;
+  keyvault::Secret key = must(keyvault::Secret::random(kKeySize));
+  const auto writer = must(fixture.begin(0xc0));
+  must(ArchiveFixture::put_content(*writer, scene.content));
+  ProtectionKeyEntry entry;
+  entry.recipient = recipient.id();
+  entry.key_name = "secret";
+  entry.encoding = "RSA_AES_KEY_WRAP_256";
+  const auto committed = must(
+      writer->commit(ArchiveFixture::description(),
+                     {{entry, must(keyvault::wrap_protection_key(key, recipient))}},
+                     fixture.position));
+  scene.last_name = volume_name(committed.id, committed.volumes);
+  return key;
 }
 
 /// The real filesystem, of which one step fails: a create, append, publish or remove.
@@ -165,6 +188,54 @@ void flip(const fs::path& path, std::uint64_t offset) {
 }
 
 }  // namespace
+
+TEST_CASE("a recipient who is added opens the files and the protection key",
+          "[archive]") {
+  PortableScene scene;
+  const keyvault::Secret key = write_for_one(scene);
+  const keyvault::RecoveryKey& own = ArchiveFixture::keys().recovery;
+  const keyvault::RecoveryKey& other = ArchiveFixture::keys().other_recovery;
+  {
+    const auto files = must(scene.write());
+    const auto refused = scene.open(paths_of(files), "", other);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == base::ErrorCode::kWrongKey);
+    for (const PortableFile& file : files) fs::remove(file.path);
+  }
+  AddedRecipients added(own, own, {other.recipient()});
+  const auto files = must(scene.write({}, base::real_filesystem(), &added));
+  const auto archive = must(scene.open(paths_of(files), "", other));
+  const auto reader = must(SnapshotReader::open(
+      archive->source(), archive->last_volume(), other, archive->locator()));
+  CHECK(must(reader->read_whole(component_of(*reader, "disk"), 1U << 26U)) ==
+        whole_disk(scene.content));
+  const auto& entries = reader->manifest().protection_keys;
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[1].recipient == other.recipient().id());
+  CHECK(entries[1].member == "protection-key.2.json");
+  CHECK(entries[1].key_name == "secret");
+  REQUIRE(reader->protection_keys().size() == 2);
+  CHECK(reader->protection_keys()[1].first == "protection-key.2.json");
+  const auto json = must(
+      keyvault::parse_key_json(base::as_bytes(reader->protection_keys()[1].second)));
+  const auto opened = must(keyvault::unwrap_protection_key(json, other));
+  CHECK(std::ranges::equal(opened.key.view(), key.view()));
+  CHECK(scene.open(paths_of(files), "", own));
+}
+
+TEST_CASE("a recipient is added with a key that opens the snapshot only", "[archive]") {
+  PortableScene scene;
+  static_cast<void>(write_for_one(scene));
+  const keyvault::RecoveryKey& own = ArchiveFixture::keys().recovery;
+  const keyvault::RecoveryKey& other = ArchiveFixture::keys().other_recovery;
+  const bool has_archive_key = GENERATE(false, true);
+  AddedRecipients added(has_archive_key ? own : other, has_archive_key ? other : own,
+                        {other.recipient()});
+  const auto refused = scene.write({}, base::real_filesystem(), &added);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == base::ErrorCode::kWrongKey);
+  CHECK(fs::is_empty(scene.folder.path()));
+}
 
 TEST_CASE("a snapshot leaves its repository in one file", "[archive][portable]") {
   const PortableScene scene;

@@ -252,11 +252,34 @@ TEST_CASE("each member of header.json has its one form", "[archive][format]") {
                                  {"/metadata_envelopes/0/wrapped", 7},
                                  {"/metadata_envelopes/0/wrapped", "zz"},
                                  {"/metadata_envelopes/0/wrapped", "00"},
-                                 {"/metadata_envelopes/0/note", "x"}};
+                                 {"/metadata_envelopes/0/note", "x"},
+                                 {"/added_keys", "none"},
+                                 {"/added_keys", base::Json::array({7})}};
   for (const Wrong& one : wrong) {
     CAPTURE(one.place, one.value.dump());
     CHECK(with(one.place, one.value) == "V9");
   }
+  const base::Json added{{"of", "protection-key.json"},
+                         {"recipient", std::string(64, 'a')},
+                         {"text", "{}"}};
+  const auto with_added = [&](const char* member, const base::Json& value) {
+    base::Json key = added;
+    key[member] = value;
+    return with("/added_keys", base::Json::array({key}));
+  };
+  CHECK(with_added("text", "{}").empty());
+  CHECK(with_added("text", 7) == "V9");
+  CHECK(with_added("of", 7) == "V9");
+  CHECK(with_added("recipient", odd) == "V9");
+  CHECK(with_added("note", "x") == "V9");
+  CHECK(with_added("text", std::string(kMaxProtectionKeySize, 'x')).empty());
+  CHECK(with_added("text", std::string(kMaxProtectionKeySize + 1, 'x')) == "V12");
+  const auto so_many_added = [&](std::size_t count) {
+    return with("/added_keys", base::Json(std::vector(count, added)));
+  };
+  CHECK(so_many_added(kMaxProtectionKeys).empty());
+  CHECK(so_many_added(kMaxProtectionKeys + 1) == "added_keys");
+
   const auto many = [&](const char* list, std::size_t count) {
     return with((std::string("/") + list).c_str(),
                 base::Json(std::vector(count, good[list][0])));

@@ -1108,6 +1108,23 @@ rows("V12", "header", ("key twice", lambda h: h["keys"].append(h["keys"][0])),
      ("two metadata keys", lambda h: h["keys"].append(dict(h["keys"][1], id="b0" * 32))),
      ("metadata key of another content key", into(["keys", 1], put("content_key", "b0" * 32))),
      ("metadata key of another archive", into(["keys", 1], put("archive", "b0" * 16))))
+def added(**lies):
+    """A hook: a key that was added to the one that is there."""
+    key = {"of": "protection-key.json", "recipient": "ab" * 32, "text": "{}"}
+    return put("added_keys", [dict(key, **lies)])
+
+
+for RULE, WHAT, CHANGE in (
+        ("V9", "added keys no array", put("added_keys", {})),
+        ("V9", "added key no object", put("added_keys", [7])),
+        ("V9", "unknown member of an added key", added(note="x")),
+        ("V9", "recipient of an added key", added(recipient="AB" * 32)),
+        ("V9", "text of an added key", added(text=7)),
+        ("V12", "a long added key", added(text="x" * ((256 << 10) + 1))),
+        ("V12", "64 keys added to one", lambda h: h.update(added_keys=[
+            {"of": "protection-key.json", "recipient": "ab" * 32, "text": "{}"}] * 64)),
+        ("V14", "added to a key that is not there", added(of="protection-key.9.json"))):
+    rows(RULE, "header", (WHAT, CHANGE))
 rows("V13", "members", ("empty segment", member("segments/00000001", lambda d: b"")),
      ("too large segment", member("segments/00000001", lambda d: bytes((8 << 20) + 1))))
 rows("V13", "late_members", ("segment added", insert("index", "segments/00000003")),
@@ -1470,12 +1487,12 @@ class Rules(Case):
         keys = [{"id": n, "use": "data", "archive": b"a"} for n in range(2048)]
         for header in ({"keys": [metadata] + keys, "envelopes": []},
                        {"keys": [metadata], "envelopes": [None] * 4097}):
-            header.update(archive=b"a", content_key=b"c")
+            header.update(archive=b"a", content_key=b"c", added_keys=[])
             with self.assertRaises(er.Refusal) as caught:
                 er.check_header_limits(header)
             self.assertEqual(caught.exception.rule, "V12")
         er.check_header_limits({"keys": [metadata] + keys[1:], "envelopes": [], "archive": b"a",
-                                "content_key": b"c"})
+                                "content_key": b"c", "added_keys": []})
 
     def test_key_json_limit(self):
         """J1: members have at most 256 KiB (V4), so the function is called."""

@@ -40,6 +40,17 @@ sealift A export 'usb 01' --out '/mnt/usb/odd.tar' --volume-size plenty
 exits 2 'a size that is none'
 sealift A export nobody --out '/mnt/usb/odd.tar'
 exits 10 'a VM that is not there'
+# Another site's recovery key, which this repository does not know.
+sealift desk keyvault new-recovery-key --out site.pem
+cp "$BED/outside/safe/site.pub.pem" "$BED/outside/public/"
+sealift A export 'usb 01' --out '/mnt/usb/site.tar' --add-recipient /mnt/public/site.pub.pem
+exits 2 'a recipient is added with a recovery key only'
+bed_mount A "$BED/outside/safe/one.pem" /mnt/recovery.pem ro
+sealift A export 'usb 01' --out '/mnt/usb/site.tar' --volume-size 16M --add-recipient /mnt/public/site.pub.pem \
+  --identity /mnt/recovery.pem
+exits 0 'for another site'
+mapfile -t site < <(find "$usb" -name 'site-*.tar' | sort)
+bed_unmount A /mnt/recovery.pem
 not_ok 'nothing of the refused is there' test -e "$usb/odd.tar"
 not_ok 'no plaintext of the guest is in the files' grep -qa -e 'tick 1' -e "$sealed" "$usb/usb 01.tar" "${parts[@]}"
 
@@ -63,12 +74,13 @@ bed_wipe A
 mv "$REPOSITORY" "$REPOSITORY.gone"
 
 # --- the emergency reader ---
+KEY=two
 read_files() {
   local out=$1
   shift
   STATUS=0
   COMMAND="emergency-restore.py --out $out $*"
-  "$READER" --signer "$usb/host-a.pub.pem" --identity "$BED/outside/safe/two.pem" --out "$out" "$@" \
+  "$READER" --signer "$usb/host-a.pub.pem" --identity "$BED/outside/safe/$KEY.pem" --out "$out" "$@" \
     > "$WORK/out" 2> "$WORK/err" < /dev/null || STATUS=$?
   OUT=$(cat "$WORK/out")
   ERR=$(cat "$WORK/err")
@@ -82,6 +94,15 @@ exits 0 'and the several'
 ok 'the same files, byte for byte' diff -r "$WORK/expected" "$WORK/read"
 read_files "$WORK/no" "${parts[@]:1}"
 exits 3 'not without the first of them'
+
+KEY=site
+read_files "$WORK/no" "$usb/usb 01.tar"
+exits 12 'not with the key of a site that was not added'
+read_files "$WORK/site" "${site[@]}"
+exits 0 'with that of one that was'
+says 'which opens the vTPM' 'note: the protection key opens '
+is 'the same files, and one protection key more' 'protection-key.3.json' \
+  "$(diff -r "$WORK/expected" "$WORK/site" | sed 's/.*: //')"
 
 # --- B: no repository, no catalog, no key vault; the medium is read-only ---
 bed_mount B "$usb" /mnt/usb ro
@@ -118,6 +139,19 @@ restore_on_b --archive "${parts_on_b[@]}" "${of_a[@]}" --dry-run --json
 exits 0 'the plan, out of several files in any order'
 restore_on_b --archive "${parts_on_b[@]:1}" "${of_a[@]}" --dry-run
 exits 10 'the one with the snapshot is missing'
+bed_mount B "$BED/outside/safe/site.pem" /mnt/site.pem ro
+site_on_b=()
+for file in "${site[@]}"; do site_on_b+=("/mnt/usb/$(basename "$file")"); done
+on_site_b() { sealift B restore --identity /mnt/site.pem --connect qemu:///system --archive "$@"; }
+on_site_b '/mnt/usb/usb 01.tar' "${of_a[@]}" --dry-run
+exits 12 'the key of a site that was not added'
+on_site_b "${site_on_b[@]}" "${of_a[@]}" --to-directory /var/lib/sealift/site
+exits 0 'the files, with the key of a site that was'
+ok 'those that the emergency reader gives' diff -r "$WORK/site" "$BED/B/sealift-lib/site"
+rm -r "$BED/B/sealift-lib/site"
+on_site_b "${site_on_b[@]}" "${of_a[@]}" --dry-run
+exits 0 'and the plan, with it'
+like 'the vTPM will open' 'the protection key opens the guest state: it will unlock there' "$OUT"
 restore_on_b --archive '/mnt/usb/usb 01.tar' "${of_a[@]}" --start
 exits 0 'the VM is back and started'
 is 'and no catalog or key vault was made' '' \

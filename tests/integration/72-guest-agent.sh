@@ -134,7 +134,11 @@ exits 16 'too slow: what it reads then is of no one instant'
 writes_on good 'too slow'
 a_is_clean good 'too slow'
 
-sealift A backup tl-bad
+# On a busy machine the agent may miss libvirt's question whether it listens, and is not asked to freeze then.
+for ((try = 0; try < 3; try++)); do
+  sealift A backup tl-bad
+  if grep -q 'asked for again' <<< "$ERR"; then break; fi
+done
 exits 0 'an agent that hangs'
 says 'hangs: it did not freeze' '^warning: .*did not freeze the file systems'
 says 'hangs: and may do so later' '^warning: .*asked for again for ten minutes'

@@ -90,7 +90,7 @@ protection-key A/etc/secrets/UUID.base64
 repository-key A/sealift-etc/keyvault/repositories/ID/repository-key
 vtpm-state-bare A/lib/swtpm/UUID/tpm2/tpm2-00.permall
 vtpm-state-kept A/lib/swtpm/UUID/tpm2/tpm2-00.permall" "$(where "$BED/A" "$REPOSITORY")"
-mapfile -t new < <(find /tmp /var/tmp /run /dev/shm -xdev -type f -newer "$WORK/markers" -size -100M)
+mapfile -t new < <(find /tmp /var/tmp /run /dev/shm -xdev -type f -newer "$WORK/markers" -size -100M ! -path "$BED/*")
 is 'no temporary file has any of it' '' "$(if [ ${#new[@]} -gt 0 ]; then where "${new[@]}"; fi)"
 
 # --- a stolen key vault, and the repository ---
